@@ -1,0 +1,28 @@
+# The headers, a CMake package and a pkg-config file. All of it is text that fits any processor and
+# may be moved to another prefix.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/hooked)
+set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+
+install(DIRECTORY include/hooked DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.hpp")
+install(TARGETS hooked EXPORT hookedTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT hookedTargets NAMESPACE hooked:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/hookedConfig.cmake.in hookedConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(hookedConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES
+  ${CMAKE_CURRENT_BINARY_DIR}/hookedConfig.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/hookedConfigVersion.cmake
+  DESTINATION ${package_dir})
+
+file(RELATIVE_PATH pkgconfig_to_include
+  ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+list(TRANSFORM hooked_definitions PREPEND -D OUTPUT_VARIABLE pkgconfig_definitions)
+list(JOIN pkgconfig_definitions " " pkgconfig_definitions)
+configure_file(cmake/hooked.pc.in hooked.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hooked.pc DESTINATION ${pkgconfig_dir})
