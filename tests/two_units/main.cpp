@@ -1,0 +1,5 @@
+#include <hooked/hooked.hpp>
+
+std::string_view version_of_the_other_unit();
+
+int main() { return version_of_the_other_unit() == hooked::version ? 0 : 1; }
