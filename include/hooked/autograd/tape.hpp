@@ -1,0 +1,144 @@
+// The tape: records what was computed and walks it back. Explicit, eager, in an arena.
+#pragma once
+
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "hooked/autograd/variable.hpp"
+#include "hooked/core/tensor.hpp"
+
+namespace hooked {
+
+/// A flat array of {function, payload}. Values live in the tape's arena; a gradient gets room when
+/// backward first adds to it. `reset()` drops everything and keeps the memory.
+template <Scalar T>
+class Tape {
+ public:
+  /// Whether ops are remembered for backward. Off, the tape only computes.
+  bool recording = true;
+  /// Fill new memory with NaN, so that a test finds what was read before it was written.
+  bool poison = false;
+  /// The module at work, for error texts: "blocks.1.attn". The storage is the caller's.
+  std::string_view place;
+
+  Tape() = default;
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A value that lives elsewhere and wants no gradient.
+  Variable<T> constant(View<const T> value) { return make(value, nullptr); }
+  /// A copy of `value` that lives on the tape and wants no gradient.
+  Variable<T> constant_copy(View<const T> value) {
+    View<T> own = numbers(value.shape());
+    copy(value, own);
+    return make(own, nullptr);
+  }
+  /// A value that lives elsewhere (a parameter); its gradient is written into `gradient` by the
+  /// first backward that reaches it, and added to from then on. Shapes must agree.
+  Variable<T> leaf(View<const T> value, View<T> gradient) {
+    if (value.shape() != gradient.shape()) {
+      fail<ShapeError>("leaf: value is ", value.shape(), ", gradient is ", gradient.shape());
+    }
+    Variable<T> v = make(value, nullptr);
+    v.node().gradient = gradient;
+    v.node().wants_gradient = true;
+    return v;
+  }
+  /// A value on the tape whose gradient is wanted and kept on the tape.
+  Variable<T> input(View<const T> value) {
+    Variable<T> v = constant_copy(value);
+    v.node().wants_gradient = true;
+    return v;
+  }
+
+  /// The same numbers under another shape; gradients flow through. No copy.
+  Variable<T> reshape(Variable<T> x, const Shape& shape) {
+    Variable<T> y = make(x.value().reshape(shape), x.rows());
+    y.node().base = &x.node();
+    y.node().wants_gradient = x.wants_gradient();
+    return y;
+  }
+  /// The same rows with other trailing axes: [batch, pos, h * d] as [batch, pos, h, d].
+  Variable<T> with_trailing(Variable<T> x, const Shape& trailing) {
+    return reshape(x, join(x.shape().axes(0, x.row_axes()), trailing));
+  }
+
+  /// Walks back from a scalar: afterwards `gradient(v)` is d output / d v.
+  void backward(Variable<T> output) {
+    if (output.value().numel() != 1) {
+      fail<ShapeError>("backward wants a scalar, the output is ", output.shape(),
+                       "; give a cotangent of that shape");
+    }
+    backward(output, Tensor<T>(output.shape(), T(1)).view());
+  }
+  /// Walks back from any output along a cotangent of its shape (a vector-Jacobian product).
+  void backward(Variable<T> output, View<const T> cotangent) {
+    if (!output.wants_gradient()) {
+      fail<ShapeError>("backward: the output does not depend on anything that wants a gradient");
+    }
+    accumulator(output.node()).array() += cotangent.reshape(output.shape()).array();
+    for (std::size_t i = entries_.size(); i-- > 0;) entries_[i].walk_back(*this, entries_[i].payload);
+  }
+
+  /// The gradient of a variable; zeros where backward did not come by.
+  View<const T> gradient(Variable<T> v) {
+    accumulator(v.node()).raw();
+    return storage(v.node());
+  }
+
+  /// Forgets everything recorded and keeps the memory for the next run.
+  void reset() {
+    entries_.clear();
+    arena_.reset();
+  }
+
+  const Arena& arena() const { return arena_; }
+  Arena& arena() { return arena_; }
+
+  // For record(): memory, nodes and entries.
+
+  using WalkBack = void (*)(Tape&, void*);
+
+  View<T> numbers(const Shape& shape) {
+    const auto count = static_cast<std::size_t>(shape.numel());
+    T* data = arena_.allocate<T>(count);
+    if (poison) std::fill_n(data, count, std::numeric_limits<T>::quiet_NaN());
+    return {data, shape};
+  }
+  Variable<T> make(View<const T> value, const RowMap* rows) {
+    auto* node = arena_.make<Node<T>>();
+    node->value = value;
+    node->rows = rows;
+    return {*this, *node};
+  }
+  void push(WalkBack walk_back, void* payload) { entries_.push_back({walk_back, payload}); }
+
+  /// Where backward adds to a node; empty when the node wants no gradient.
+  Acc<T> accumulator(Node<T>& node) {
+    if (!node.wants_gradient) return {};
+    return {storage(node), &root(node).touched};
+  }
+
+ private:
+  struct Entry {
+    WalkBack walk_back;
+    void* payload;
+  };
+
+  static Node<T>& root(Node<T>& node) {
+    Node<T>* n = &node;
+    while (n->base != nullptr) n = n->base;
+    return *n;
+  }
+  View<T> storage(Node<T>& node) {
+    Node<T>& owner = root(node);
+    if (owner.gradient.data() == nullptr) owner.gradient = numbers(owner.value.shape());
+    return &owner == &node ? owner.gradient : owner.gradient.reshape(node.value.shape());
+  }
+
+  Arena arena_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace hooked

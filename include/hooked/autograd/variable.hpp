@@ -1,0 +1,58 @@
+// Variable<T>: a value on the tape, with room for its gradient.
+#pragma once
+
+#include <cstdint>
+
+#include "hooked/core/arena.hpp"
+#include "hooked/ops/op.hpp"
+
+namespace hooked {
+
+template <Scalar T>
+class Tape;
+
+/// Which distinct row stands at each (batch, position): the value of a Variable that carries a map
+/// is [distinct rows, ...] and means [batch, positions, ...] with row[b * positions + p] at (b, p).
+struct RowMap {
+  Index batch = 0;
+  Index positions = 0;
+  const Token* row = nullptr;
+};
+
+/// What the tape knows of one value. Lives in the tape's arena.
+template <Scalar T>
+struct Node {
+  View<const T> value;
+  View<T> gradient;              // no data until backward reaches it
+  const RowMap* rows = nullptr;  // null: the value is dense
+  Node* base = nullptr;          // set when this is another shape of base's numbers
+  bool wants_gradient = false;
+  bool touched = false;  // the gradient holds a value
+};
+
+/// A handle on a value of a tape. Cheap to copy; valid until the tape is reset.
+template <Scalar T>
+class Variable {
+ public:
+  Variable() = default;
+  Variable(Tape<T>& tape, Node<T>& node) : tape_(&tape), node_(&node) {}
+
+  Tape<T>& tape() const { return *tape_; }
+  Node<T>& node() const { return *node_; }
+  explicit operator bool() const { return node_ != nullptr; }
+
+  /// The numbers as they are kept: of the contract's shape, or distinct rows where `rows()` says so.
+  View<const T> value() const { return node_->value; }
+  const Shape& shape() const { return node_->value.shape(); }
+  const RowMap* rows() const { return node_->rows; }
+  bool wants_gradient() const { return node_->wants_gradient; }
+
+  /// Leading axes that count rows: [batch, pos], or one axis of distinct rows.
+  int row_axes() const { return node_->rows == nullptr ? 2 : 1; }
+
+ private:
+  Tape<T>* tape_ = nullptr;
+  Node<T>* node_ = nullptr;
+};
+
+}  // namespace hooked

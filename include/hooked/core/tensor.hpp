@@ -1,0 +1,118 @@
+// Tensor<T>: owns its numbers, row-major and 64-byte aligned. A value: copying copies the numbers.
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "hooked/core/view.hpp"
+
+namespace hooked {
+
+/// Allocates on cache-line boundaries (64 bytes), which is also the widest vector register.
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kAlignment{64};
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}
+  T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), kAlignment));
+  }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, kAlignment); }
+  friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) { return true; }
+};
+
+/// Numbers with a shape of rank 0 to 6. Element access, `select`, `slice`, `permute`, `reshape`,
+/// `broadcast`, `matrix()` and `array()` are those of View and look at this tensor's storage.
+template <class T>
+class Tensor {
+ public:
+  using value_type = T;
+
+  /// An empty tensor of shape [0].
+  Tensor() = default;
+  /// All elements `value`.
+  explicit Tensor(const Shape& shape, T value = T{})
+      : shape_(shape), numbers_(static_cast<std::size_t>(shape.numel()), value) {}
+  /// Row-major numbers. Throws ShapeError when their count is not the shape's.
+  Tensor(const Shape& shape, std::initializer_list<T> numbers)
+      : shape_(shape), numbers_(numbers.begin(), numbers.end()) {
+    check_count();
+  }
+  Tensor(const Shape& shape, const std::vector<T>& numbers)
+      : shape_(shape), numbers_(numbers.begin(), numbers.end()) {
+    check_count();
+  }
+  /// A copy of what a view shows, made contiguous.
+  explicit Tensor(View<const T> x) : Tensor(x.shape()) { copy(x, view()); }
+  explicit Tensor(View<T> x) : Tensor(View<const T>(x)) {}
+
+  static Tensor scalar(T value) { return Tensor(Shape{}, {value}); }
+
+  View<T> view() { return {numbers_.data(), shape_}; }
+  View<const T> view() const { return {numbers_.data(), shape_}; }
+  operator View<T>() { return view(); }
+  operator View<const T>() const { return view(); }
+
+  T* data() { return numbers_.data(); }
+  const T* data() const { return numbers_.data(); }
+  const Shape& shape() const { return shape_; }
+  int rank() const { return shape_.rank(); }
+  Index size(int axis) const { return shape_[axis]; }
+  Index numel() const { return static_cast<Index>(numbers_.size()); }
+
+  template <std::convertible_to<Index>... I>
+  T& operator()(I... indices) {
+    return view()(indices...);
+  }
+  template <std::convertible_to<Index>... I>
+  const T& operator()(I... indices) const {
+    return view()(indices...);
+  }
+  T item() const { return view().item(); }
+  void fill(T value) { std::fill(numbers_.begin(), numbers_.end(), value); }
+
+  View<T> select(int axis, Index index) { return view().select(axis, index); }
+  View<const T> select(int axis, Index index) const { return view().select(axis, index); }
+  View<T> slice(int axis, Index start, Index stop, Index step = 1) {
+    return view().slice(axis, start, stop, step);
+  }
+  View<const T> slice(int axis, Index start, Index stop, Index step = 1) const {
+    return view().slice(axis, start, stop, step);
+  }
+  View<T> permute(std::initializer_list<int> order) { return view().permute(order); }
+  View<const T> permute(std::initializer_list<int> order) const { return view().permute(order); }
+  View<T> transpose() { return view().transpose(); }
+  View<const T> transpose() const { return view().transpose(); }
+  View<T> reshape(std::initializer_list<Index> sizes) { return view().reshape(sizes); }
+  View<const T> reshape(std::initializer_list<Index> sizes) const { return view().reshape(sizes); }
+  View<const T> broadcast(const Shape& shape) const { return view().broadcast(shape); }
+  MatrixMap<T> matrix() { return view().matrix(); }
+  MatrixMap<const T> matrix() const { return view().matrix(); }
+  ArrayMap<T> array() { return view().array(); }
+  ArrayMap<const T> array() const { return view().array(); }
+
+ private:
+  void check_count() const {
+    if (shape_.numel() != numel()) {
+      fail<ShapeError>("a tensor of shape ", shape_, " has ", shape_.numel(), " elements, ",
+                       numel(), " were given");
+    }
+  }
+
+  Shape shape_{0};
+  std::vector<T, AlignedAllocator<T>> numbers_;
+};
+
+/// A Tensor or a View: whatever analysis code may be handed.
+template <class X>
+concept TensorLike = requires(const X& x) {
+  typename X::value_type;
+  { x.view() } -> std::same_as<View<const typename X::value_type>>;
+};
+
+}  // namespace hooked

@@ -1,0 +1,323 @@
+// View<T>: a window on numbers that somebody else owns, with sizes and strides.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <span>
+#include <type_traits>
+
+#include "hooked/core/shape.hpp"
+
+namespace hooked {
+
+/// The two kinds of numbers that hooked computes with: float to train, double to check.
+template <class T>
+concept Scalar = std::same_as<T, float> || std::same_as<T, double>;
+
+/// Matrices that Eigen sees: row-major, rows `outer stride` apart. Maps, never expressions, so
+/// `auto m = x.matrix();` is safe for as long as x's storage lives.
+template <class T>
+using MatrixMap = Eigen::Map<
+    std::conditional_t<std::is_const_v<T>,
+                       const Eigen::Matrix<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic,
+                                           Eigen::RowMajor>,
+                       Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>,
+    Eigen::Unaligned, Eigen::OuterStride<>>;
+template <class T>
+using ArrayMap = Eigen::Map<
+    std::conditional_t<std::is_const_v<T>,
+                       const Eigen::Array<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic,
+                                          Eigen::RowMajor>,
+                       Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>,
+    Eigen::Unaligned, Eigen::OuterStride<>>;
+
+/// A strided window of rank 0 to 6. Copying a View copies the window, never the numbers.
+/// The storage must outlive it. `View<const T>` only reads.
+template <class T>
+class View {
+ public:
+  using value_type = std::remove_const_t<T>;
+  using Strides = std::array<Index, kMaxRank>;
+
+  View() = default;
+
+  /// Row-major numbers at `data`.
+  View(T* data, const Shape& shape) : data_(data), shape_(shape) {
+    Index stride = 1;
+    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+      strides_[at(axis)] = stride;
+      stride *= shape[axis];
+    }
+  }
+  View(T* data, const Shape& shape, const Strides& strides)
+      : data_(data), shape_(shape), strides_(strides) {}
+
+  /// Any Eigen matrix, array or map with direct storage, without a copy: shape [rows, cols].
+  template <class Derived>
+    requires std::same_as<typename Derived::Scalar, value_type>
+  explicit View(Eigen::DenseBase<Derived>& m)
+      : View(m.derived().data(), {m.rows(), m.cols()}, eigen_strides(m)) {}
+  template <class Derived>
+    requires(std::same_as<typename Derived::Scalar, value_type> && std::is_const_v<T>)
+  explicit View(const Eigen::DenseBase<Derived>& m)
+      : View(m.derived().data(), {m.rows(), m.cols()}, eigen_strides(m)) {}
+
+  operator View<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data_, shape_, strides_};
+  }
+  View<const value_type> view() const { return {data_, shape_, strides_}; }
+
+  T* data() const { return data_; }
+  const Shape& shape() const { return shape_; }
+  int rank() const { return shape_.rank(); }
+  Index size(int axis) const { return shape_[axis]; }
+  Index numel() const { return shape_.numel(); }
+  Index stride(int axis) const { return strides_[at(normalize_axis(axis, rank()))]; }
+
+  /// One element; negative indices count from the end. Throws ShapeError outside the shape.
+  template <std::convertible_to<Index>... I>
+  T& operator()(I... indices) const {
+    const std::array<Index, sizeof...(I)> index{static_cast<Index>(indices)...};
+    return (*this)[std::span<const Index>(index.data(), index.size())];
+  }
+  T& operator[](std::span<const Index> index) const {
+    if (static_cast<int>(index.size()) != rank()) {
+      fail<ShapeError>(index.size(), " indices given for a tensor of shape ", shape_);
+    }
+    Index offset = 0;
+    for (int axis = 0; axis < rank(); ++axis) {
+      offset += checked(axis, index[at(axis)]) * strides_[at(axis)];
+    }
+    return data_[offset];
+  }
+  /// The only element of a scalar or of a tensor with one element.
+  T& item() const {
+    if (numel() != 1) fail<ShapeError>("item() wants one element, the shape is ", shape_);
+    return *data_;
+  }
+
+  /// Drops `axis` at position `index`.
+  View select(int axis, Index index) const {
+    axis = normalize_axis(axis, rank());
+    View part = *this;
+    part.data_ += checked(axis, index) * strides_[at(axis)];
+    part.shape_ = join(shape_.axes(0, axis), shape_.axes(axis + 1, rank()));
+    for (int k = axis; k + 1 < rank(); ++k) part.strides_[at(k)] = strides_[at(k + 1)];
+    return part;
+  }
+
+  /// Keeps [start, stop) of `axis`, every `step`-th; negative bounds count from the end.
+  /// Unlike numpy, bounds outside the axis are an error.
+  View slice(int axis, Index start, Index stop, Index step = 1) const {
+    axis = normalize_axis(axis, rank());
+    const Index size = shape_[axis];
+    const Index first = start < 0 ? start + size : start, last = stop < 0 ? stop + size : stop;
+    if (step < 1 || first < 0 || last > size || first > last) {
+      fail<ShapeError>("slice ", start, ":", stop, ":", step, " of axis ", axis,
+                       " does not fit the shape ", shape_);
+    }
+    View part = *this;
+    part.data_ += first * strides_[at(axis)];
+    part.shape_[axis] = (last - first + step - 1) / step;
+    part.strides_[at(axis)] *= step;
+    return part;
+  }
+
+  /// Axes in a new order: `x.permute({1, 0, 2})`.
+  View permute(std::initializer_list<int> order) const {
+    View turned = *this;
+    std::array<bool, kMaxRank> seen{};
+    int k = 0;
+    for (const int from : order) {
+      const int axis = normalize_axis(from, rank());
+      if (k == rank() || seen[at(axis)]) fail<ShapeError>("permute needs each axis once");
+      seen[at(axis)] = true;
+      turned.shape_[k] = shape_[axis];
+      turned.strides_[at(k++)] = strides_[at(axis)];
+    }
+    if (k != rank()) fail<ShapeError>("permute of ", k, " axes for the shape ", shape_);
+    return turned;
+  }
+  /// The last two axes exchanged.
+  View transpose() const {
+    if (rank() < 2) fail<ShapeError>("transpose wants two axes, the shape is ", shape_);
+    View turned = *this;
+    std::swap(turned.shape_[-1], turned.shape_[-2]);
+    std::swap(turned.strides_[at(rank() - 1)], turned.strides_[at(rank() - 2)]);
+    return turned;
+  }
+
+  /// The same numbers under another shape, without a copy. One size may be -1: what is left.
+  /// Throws ShapeError when the counts differ or the strides would need a copy.
+  View reshape(std::initializer_list<Index> sizes) const {
+    Index known = 1;
+    for (const Index size : sizes) known *= size < 0 ? 1 : size;
+    Shape shape;
+    for (const Index size : sizes) shape.push_back(size < 0 ? numel() / (known ? known : 1) : size);
+    return reshape(shape);
+  }
+  View reshape(const Shape& shape) const {
+    if (shape.numel() != numel()) {
+      fail<ShapeError>("reshape: ", shape_, " has ", numel(), " elements, ", shape, " has ",
+                       shape.numel());
+    }
+    View result(data_, shape);
+    if (!fit_strides(result)) {
+      fail<ShapeError>("reshape: ", shape_, " as ", shape,
+                       " would need a copy because of its strides; copy into a Tensor first");
+    }
+    return result;
+  }
+
+  /// Repeats axes of size 1 (and adds leading axes) until the shape is `shape`; stride 0, no copy.
+  View broadcast(const Shape& shape) const {
+    View wide(data_, shape);
+    const int missing = shape.rank() - rank();
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const Index own = axis < missing ? 1 : shape_[axis - missing];
+      if (missing < 0 || (own != 1 && own != shape[axis])) {
+        fail<ShapeError>("broadcast: ", shape_, " cannot become ", shape);
+      }
+      wide.strides_[at(axis)] = own == 1 ? 0 : strides_[at(axis - missing)];
+    }
+    return wide;
+  }
+
+  bool is_contiguous() const {
+    Index stride = 1;
+    for (int axis = rank() - 1; axis >= 0; --axis) {
+      if (shape_[axis] != 1 && strides_[at(axis)] != stride) return false;
+      stride *= shape_[axis];
+    }
+    return true;
+  }
+
+  /// Leading axes folded into rows, the last axis as columns; a vector is one row.
+  /// Throws ShapeError when the last axis is strided or the leading axes do not fold.
+  MatrixMap<T> matrix() const {
+    const View folded = fold();
+    return {data_, folded.size(0), folded.size(1), Eigen::OuterStride<>(folded.strides_[0])};
+  }
+  /// As matrix(), for element-by-element arithmetic.
+  ArrayMap<T> array() const {
+    const View folded = fold();
+    return {data_, folded.size(0), folded.size(1), Eigen::OuterStride<>(folded.strides_[0])};
+  }
+
+ private:
+  static constexpr std::size_t at(int axis) { return static_cast<std::size_t>(axis); }
+
+  template <class Derived>
+  static Strides eigen_strides(const Eigen::DenseBase<Derived>& m) {
+    const auto& d = m.derived();
+    return Derived::IsRowMajor ? Strides{d.outerStride(), d.innerStride()}
+                               : Strides{d.innerStride(), d.outerStride()};
+  }
+
+  Index checked(int axis, Index index) const {
+    const Index size = shape_[axis], i = index < 0 ? index + size : index;
+    if (i < 0 || i >= size) {
+      fail<ShapeError>("index ", index, " is outside axis ", axis, " of the shape ", shape_);
+    }
+    return i;
+  }
+
+  View fold() const {
+    const Index columns = rank() == 0 ? 1 : shape_[-1];
+    const View folded = reshape(Shape{columns == 0 ? 0 : numel() / columns, columns});
+    if (columns > 1 && folded.strides_[1] != 1) {
+      fail<ShapeError>("matrix(): the last axis of ", shape_, " has stride ", folded.strides_[1],
+                       "; copy into a Tensor first");
+    }
+    return folded;
+  }
+
+  // Writes strides into `result` (which has its shape already) so that it walks this view's
+  // elements in the same order; false when that takes a copy. As numpy's no-copy reshape: groups
+  // of axes with equal products are matched, and inside a group the old axes must be evenly spaced.
+  bool fit_strides(View& result) const {
+    if (numel() == 0 || is_contiguous()) return true;
+    Shape sizes;
+    Strides strides{};
+    for (int axis = 0; axis < rank(); ++axis) {
+      if (shape_[axis] == 1) continue;
+      strides[at(sizes.rank())] = strides_[at(axis)];
+      sizes.push_back(shape_[axis]);
+    }
+    int from = 0, to = 0;
+    while (from < sizes.rank()) {
+      int from_end = from + 1, to_end = to + 1;
+      Index old_count = sizes[from], new_count = result.shape_[to];
+      while (old_count != new_count) {
+        if (old_count < new_count) {
+          old_count *= sizes[from_end++];
+        } else {
+          new_count *= result.shape_[to_end++];
+        }
+      }
+      for (int axis = from; axis + 1 < from_end; ++axis) {
+        if (strides[at(axis)] != strides[at(axis + 1)] * sizes[axis + 1]) return false;
+      }
+      Index stride = strides[at(from_end - 1)];
+      for (int axis = to_end - 1; axis >= to; --axis) {
+        result.strides_[at(axis)] = stride;
+        stride *= result.shape_[axis];
+      }
+      from = from_end;
+      to = to_end;
+    }
+    return true;
+  }
+
+  T* data_ = nullptr;
+  Shape shape_{0};
+  Strides strides_{};
+};
+
+/// Calls `visit(i, element)` for every element in row-major order.
+template <class T, class Visit>
+void for_each_element(View<T> x, Visit visit) {
+  if (x.is_contiguous()) {
+    for (Index i = 0; i < x.numel(); ++i) visit(i, x.data()[i]);
+    return;
+  }
+  std::array<Index, kMaxRank> index{};
+  T* element = x.data();
+  for (Index i = 0, count = x.numel(); i < count; ++i) {
+    visit(i, *element);
+    for (int axis = x.rank() - 1; axis >= 0; --axis) {
+      auto& k = index[static_cast<std::size_t>(axis)];
+      element += x.stride(axis);
+      if (++k < x.size(axis)) break;
+      element -= x.stride(axis) * k;
+      k = 0;
+    }
+  }
+}
+
+/// Copies numbers between views of one shape. Throws ShapeError when the shapes differ.
+template <class T>
+void copy(View<const T> from, View<T> to) {
+  if (from.shape() != to.shape()) {
+    fail<ShapeError>("copy: from ", from.shape(), " to ", to.shape());
+  }
+  if (to.is_contiguous()) {
+    for_each_element(from, [&](Index i, const T& value) { to.data()[i] = value; });
+  } else if (from.is_contiguous()) {
+    for_each_element(to, [&](Index i, T& value) { value = from.data()[i]; });
+  } else {
+    std::array<Index, kMaxRank> index{};
+    const auto rank = static_cast<std::size_t>(to.rank());
+    for_each_element(from, [&](Index i, const T& value) {
+      for (std::size_t axis = rank; axis-- > 0;) {
+        index[axis] = i % to.size(static_cast<int>(axis));
+        i /= to.size(static_cast<int>(axis));
+      }
+      to[std::span<const Index>(index.data(), rank)] = value;
+    });
+  }
+}
+
+}  // namespace hooked

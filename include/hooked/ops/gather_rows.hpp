@@ -1,0 +1,63 @@
+// gather_rows: y[i, ...] = table[index[i], ...].
+// Token and position embedding, the choice of wanted positions and the spreading of distinct rows
+// over (batch, position) are all this one operation. Backward: d table[r] = sum of dy[i] over all i
+// with index[i] = r, added in the order of i.
+#pragma once
+
+#include "hooked/ops/op.hpp"
+
+namespace hooked {
+
+struct GatherRows {
+  static constexpr std::string_view name = "gather_rows";
+  static constexpr int inputs = 1;
+  struct Args {
+    const Token* index;  // leading.numel() row numbers
+    Shape leading;       // the shape that the index has
+  };
+
+  /// table [rows, trailing...] -> [leading..., trailing...]
+  static Shape shape(const Args& args, const Shape& table) {
+    if (table.rank() < 1) fail<ShapeError>("gather_rows: the table has no rows, its shape is []");
+    for (Index i = 0; i < args.leading.numel(); ++i) {
+      if (args.index[i] < 0 || args.index[i] >= table[0]) {
+        fail<ShapeError>("gather_rows: index ", args.index[i], " at place ", i, " of ",
+                         args.leading, " is outside the ", table[0], " rows of the table ", table);
+      }
+    }
+    return join(args.leading, table.axes(1, table.rank()));
+  }
+
+  template <Scalar T>
+  static void forward(const Args& args, View<const T> table, View<T> y) {
+    const auto rows = by_row(table, table.size(0));
+    auto out = by_row(y, args.leading.numel());
+    for (Index i = 0; i < out.rows(); ++i) out.row(i) = rows.row(args.index[i]);
+  }
+
+  template <Scalar T>
+  static void backward(const Args& args, View<const T> table, View<const T>, View<const T> dy,
+                       Acc<T> d_table) {
+    const auto dout = by_row(dy, args.leading.numel());
+    T* rows = d_table.raw();
+    if (rows == nullptr || dout.rows() == 0) return;
+    const Index width = table.numel() / table.size(0);
+    for (Index i = 0; i < dout.rows(); ++i) {
+      MatrixMap<T>(rows + args.index[i] * width, 1, width, Eigen::OuterStride<>(width)) +=
+          dout.row(i);
+    }
+  }
+
+  static std::vector<Sample<Args>> samples() {
+    static constexpr Token index[] = {2, 0, 2, 1, 2, 2};
+    return {{{index, {2, 3}}, {{3, 4}}}, {{index, {6}}, {{5, 2, 3}}}, {{index, {1}}, {{4}}}};
+  }
+
+ private:
+  template <class T>
+  static MatrixMap<T> by_row(View<T> x, Index rows) {
+    return x.reshape(Shape{rows, rows == 0 ? 0 : x.numel() / rows}).matrix();
+  }
+};
+
+}  // namespace hooked

@@ -1,0 +1,48 @@
+// head_linear: every head has its own input and its own matrix, y[r, h] = x[r, h] W[h].
+// hook_result is z_h W_O[h]; with split inputs q_h is x_h W_Q[h] (reference: contract, 3.2).
+// Backward: dx_h = dy_h W_h^T, dW_h = x_h^T dy_h.
+#pragma once
+
+#include "hooked/ops/op.hpp"
+
+namespace hooked {
+
+struct HeadLinear {
+  static constexpr std::string_view name = "head_linear";
+  static constexpr int inputs = 2;
+  static constexpr int row_inputs = 1;
+  struct Args {};
+
+  /// x [..., head, in], W [head, in, out] -> [..., head, out]
+  static Shape shape(const Args&, const Shape& x, const Shape& W) {
+    if (x.rank() < 2 || W.rank() != 3 || x[-2] != W[0] || x[-1] != W[1]) {
+      fail<ShapeError>("head_linear: x is ", x, ", W is ", W,
+                       ": x must end in the [head, in] of W [head, in, out]");
+    }
+    return join(x.axes(0, x.rank() - 1), {W[2]});
+  }
+
+  template <Scalar T>
+  static void forward(const Args&, View<const T> x, View<const T> W, View<T> y) {
+    for (Index h = 0; h < W.size(0); ++h) {
+      y.select(-2, h).matrix().noalias() = x.select(-2, h).matrix() * W.select(0, h).matrix();
+    }
+  }
+
+  template <Scalar T>
+  static void backward(const Args&, View<const T> x, View<const T> W, View<const T>,
+                       View<const T> dy, Acc<T> dx, Acc<T> dW) {
+    for (Index h = 0; h < W.size(0); ++h) {
+      const auto x_h = x.select(-2, h).matrix();
+      const auto dy_h = dy.select(-2, h).matrix();
+      dx.select(-2, h).matrix() += dy_h * W.select(0, h).matrix().transpose();
+      dW.select(0, h).matrix() += x_h.transpose() * dy_h;
+    }
+  }
+
+  static std::vector<Sample<Args>> samples() {
+    return {{{}, {{3, 2, 4}, {2, 4, 5}}}, {{}, {{2, 3, 2, 1}, {2, 1, 3}}}};
+  }
+};
+
+}  // namespace hooked

@@ -1,0 +1,62 @@
+// The one list of all operations. It drives the gradient test, the mutation test of the checker, the
+// allocation test and the op benchmark; record() refuses an op of ours that is not in it.
+#pragma once
+
+#include <tuple>
+#include <type_traits>
+
+#include "hooked/ops/add.hpp"
+#include "hooked/ops/add_bias.hpp"
+#include "hooked/ops/attention_mix.hpp"
+#include "hooked/ops/attention_scores.hpp"
+#include "hooked/ops/center.hpp"
+#include "hooked/ops/cross_entropy.hpp"
+#include "hooked/ops/divide_rows.hpp"
+#include "hooked/ops/gather_rows.hpp"
+#include "hooked/ops/gelu.hpp"
+#include "hooked/ops/gelu_new.hpp"
+#include "hooked/ops/head_linear.hpp"
+#include "hooked/ops/l1_norm.hpp"
+#include "hooked/ops/l2_norm.hpp"
+#include "hooked/ops/linear.hpp"
+#include "hooked/ops/multiply.hpp"
+#include "hooked/ops/relu.hpp"
+#include "hooked/ops/rms_scale.hpp"
+#include "hooked/ops/scale.hpp"
+#include "hooked/ops/scale_columns.hpp"
+#include "hooked/ops/silu.hpp"
+#include "hooked/ops/softmax.hpp"
+#include "hooked/ops/squared_error.hpp"
+#include "hooked/ops/subtract.hpp"
+#include "hooked/ops/sum.hpp"
+#include "hooked/ops/sum_heads.hpp"
+#include "hooked/ops/where.hpp"
+
+namespace hooked {
+
+using AllOps =
+    std::tuple<Add, AddBias, AttentionMix, AttentionScores, Center, CrossEntropy, DivideRows,
+               GatherRows, Gelu, GeluNew, HeadLinear, L1Norm, L2Norm, Linear, Multiply, Relu,
+               RmsScale, Scale, ScaleColumns, Silu, Softmax, SquaredError, Subtract, Sum, SumHeads,
+               Where>;
+
+namespace detail {
+template <class O, class List>
+inline constexpr bool is_in = false;
+template <class O, class... Listed>
+inline constexpr bool is_in<O, std::tuple<Listed...>> = (std::is_same_v<O, Listed> || ...);
+
+template <class List>
+inline constexpr bool all_ops = false;
+template <class... Listed>
+inline constexpr bool all_ops<std::tuple<Listed...>> = (Op<Listed> && ...);
+}  // namespace detail
+
+static_assert(detail::all_ops<AllOps>,
+              "every listed op needs name, inputs, trivially copyable Args and samples()");
+
+/// Whether an op is one of the library's own.
+template <class O>
+inline constexpr bool is_listed = detail::is_in<O, AllOps>;
+
+}  // namespace hooked

@@ -1,0 +1,49 @@
+// where: y = mask ? b : a, element by element. Every edit of an activation ends in it: zero, mean and
+// resample ablation and patching choose elements and what stands there instead.
+// Backward: da = mask ? 0 : dy, db = mask ? dy : 0.
+#pragma once
+
+#include <cstdint>
+
+#include "hooked/ops/op.hpp"
+
+namespace hooked {
+
+struct Where {
+  static constexpr std::string_view name = "where";
+  static constexpr int inputs = 2;
+  struct Args {
+    const std::uint8_t* mask;  // one byte for each element; 1 takes b
+  };
+
+  /// a [...], b of the same shape -> [...]
+  static Shape shape(const Args&, const Shape& a, const Shape& b) {
+    if (a != b) fail<ShapeError>("where: a is ", a, ", b is ", b, ": the shapes must agree");
+    return a;
+  }
+
+  template <Scalar T>
+  static void forward(const Args& args, View<const T> a, View<const T> b, View<T> y) {
+    for (Index i = 0; i < y.numel(); ++i) {
+      y.data()[i] = args.mask[i] != 0 ? b.data()[i] : a.data()[i];
+    }
+  }
+
+  template <Scalar T>
+  static void backward(const Args& args, View<const T>, View<const T>, View<const T>,
+                       View<const T> dy, Acc<T> da, Acc<T> db) {
+    T* to_a = da.raw();
+    T* to_b = db.raw();
+    for (Index i = 0; i < dy.numel(); ++i) {
+      T* to = args.mask[i] != 0 ? to_b : to_a;
+      if (to != nullptr) to[i] += dy.data()[i];
+    }
+  }
+
+  static std::vector<Sample<Args>> samples() {
+    static constexpr std::uint8_t mask[] = {1, 0, 0, 1, 1, 0};
+    return {{{mask}, {{2, 3}, {2, 3}}}, {{mask}, {{1, 2, 1}, {1, 2, 1}}}};
+  }
+};
+
+}  // namespace hooked
