@@ -54,8 +54,14 @@ class Tape {
 
   /// The same numbers under another shape; gradients flow through. No copy.
   Variable<T> reshape(Variable<T> x, const Shape& shape) {
-    Variable<T> y = make(x.value().reshape(shape), x.rows());
+    return alias(x, x.value().reshape(shape), View<T>());
+  }
+  /// Another look at all numbers of x: `value`, and `gradient` where x's own gradient is kept
+  /// elsewhere than on this tape.
+  Variable<T> alias(Variable<T> x, View<const T> value, View<T> gradient) {
+    Variable<T> y = make(value, x.rows());
     y.node().base = &x.node();
+    y.node().gradient = gradient;
     y.node().wants_gradient = x.wants_gradient();
     return y;
   }
@@ -132,6 +138,7 @@ class Tape {
     return *n;
   }
   View<T> storage(Node<T>& node) {
+    if (node.gradient.data() != nullptr) return node.gradient;
     Node<T>& owner = root(node);
     if (owner.gradient.data() == nullptr) owner.gradient = numbers(owner.value.shape());
     return &owner == &node ? owner.gradient : owner.gradient.reshape(node.value.shape());

@@ -1,0 +1,108 @@
+// ActivationCache: the activations (and gradients at sites) that a run was asked to keep.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "hooked/core/names.hpp"
+#include "hooked/core/tensor.hpp"
+#include "hooked/hooks/act_name.hpp"
+
+namespace hooked {
+
+/// Owns what it holds: nothing that happens later changes it. Entries stand in firing order;
+/// gradients, where asked for, follow as "NAME_grad".
+template <Scalar T>
+class ActivationCache {
+ public:
+  using Entry = std::pair<std::string, Tensor<T>>;
+
+  /// By full name ("blocks.0.attn.hook_q") or short name ("q0", "scale0ln1").
+  /// Throws NameError that lists what is held.
+  const Tensor<T>& operator[](const std::string& name) const {
+    auto found = by_name_.find(name);
+    if (found == by_name_.end()) found = by_name_.find(act_name(name));
+    if (found == by_name_.end()) {
+      std::vector<std::string> held;
+      for (const auto& [key, value] : entries_) held.push_back(key);
+      fail<NameError>("the cache does not hold \"", name, "\"; it holds ", held.size(),
+                      " entries, the nearest are: ", nearest_names(name, held));
+    }
+    return entries_[found->second].second;
+  }
+  /// By short name, block and kind of layer: `at("pattern", 0)`, `at("scale", 0, "ln1")`.
+  /// A negative block counts from the last one cached.
+  const Tensor<T>& at(std::string_view name, int layer, std::string_view layer_type = "") const {
+    return (*this)[act_name(name, layer < 0 ? layer + n_layers() : layer, layer_type)];
+  }
+  bool contains(const std::string& name) const {
+    return by_name_.contains(name) || by_name_.contains(act_name(name));
+  }
+
+  std::size_t size() const { return entries_.size(); }
+  auto begin() const { return entries_.begin(); }
+  auto end() const { return entries_.end(); }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, value] : entries_) all.push_back(name);
+    return all;
+  }
+  /// Memory that the numbers take.
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const auto& [name, value] : entries_) {
+      sum += static_cast<std::size_t>(value.numel()) * sizeof(T);
+    }
+    return sum;
+  }
+
+  /// The same site of all blocks, stacked: [layer, ...]. Throws NameError when a block lacks it.
+  Tensor<T> stack_activation(std::string_view name, std::string_view layer_type = "") const {
+    const Tensor<T>& first = at(name, 0, layer_type);
+    Tensor<T> stacked(join({static_cast<Index>(n_layers())}, first.shape()));
+    for (int layer = 0; layer < n_layers(); ++layer) {
+      copy(at(name, layer, layer_type).view(), stacked.select(0, layer));
+    }
+    return stacked;
+  }
+
+  /// Drops a batch axis of size 1 from every entry. Throws ShapeError when the batch is larger.
+  void remove_batch_dim() {
+    for (const auto& [name, value] : entries_) {
+      if (value.rank() < 1 || value.size(0) != 1) {
+        fail<ShapeError>("remove_batch_dim: ", name, " is ", value.shape(),
+                         ", its first axis must be a batch of 1");
+      }
+    }
+    for (auto& [name, value] : entries_) value = Tensor<T>(value.view().select(0, 0));
+  }
+
+  /// Adds an entry at the end, or overwrites the one of that name.
+  void insert(const std::string& name, Tensor<T> value) {
+    const auto [place, is_new] = by_name_.emplace(name, entries_.size());
+    if (is_new) {
+      entries_.emplace_back(name, std::move(value));
+    } else {
+      entries_[place->second].second = std::move(value);
+    }
+  }
+
+ private:
+  // Blocks from 0 to the highest that any entry names.
+  int n_layers() const {
+    int highest = -1;
+    for (const auto& [name, value] : entries_) {
+      if (name.starts_with("blocks.")) highest = std::max(highest, std::stoi(name.substr(7)));
+    }
+    return highest + 1;
+  }
+
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string, std::size_t> by_name_;
+};
+
+}  // namespace hooked

@@ -1,0 +1,68 @@
+// HookList: the hooks that stay with a model from run to run.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "hooked/hooks/plan.hpp"
+
+namespace hooked {
+
+/// What add_hook may be told.
+struct AddHookOptions {
+  bool is_permanent = false;  // survives reset_hooks()
+  bool prepend = false;       // acts before the hooks that are there
+};
+
+/// Hooks in the order in which they act. Scopes nest; leaving one, also by an exception, removes the
+/// hooks that were added in it and no others.
+template <Scalar T>
+class HookList {
+ public:
+  void add(Hook<T> hook, AddHookOptions options = {}) {
+    Added added{std::move(hook), options.is_permanent, level_};
+    hooks_.insert(options.prepend ? hooks_.begin() : hooks_.end(), std::move(added));
+  }
+  void reset(bool including_permanent) {
+    std::erase_if(hooks_, [&](const Added& a) { return including_permanent || !a.is_permanent; });
+  }
+  std::size_t size() const { return hooks_.size(); }
+
+  /// A plan that starts with these hooks.
+  HookPlan<T> plan(const SiteTable& sites) const {
+    HookPlan<T> plan(sites);
+    for (const Added& added : hooks_) plan.add(added.hook);
+    return plan;
+  }
+
+  /// While it lives, hooks are added at its level. The list must outlive it and stay in place.
+  class Scope {
+   public:
+    explicit Scope(HookList& list) : list_(&list), level_(++list.level_) {}
+    Scope(Scope&& other) noexcept
+        : list_(std::exchange(other.list_, nullptr)), level_(other.level_) {}
+    Scope& operator=(Scope&&) = delete;
+    ~Scope() {
+      if (list_ == nullptr) return;
+      std::erase_if(list_->hooks_,
+                    [&](const Added& a) { return a.level == level_ && !a.is_permanent; });
+      --list_->level_;
+    }
+
+   private:
+    HookList* list_;
+    int level_;
+  };
+
+ private:
+  struct Added {
+    Hook<T> hook;
+    bool is_permanent;
+    int level;
+  };
+  std::vector<Added> hooks_;
+  int level_ = 0;
+};
+
+}  // namespace hooked

@@ -1,0 +1,134 @@
+// TransformerConfig: every choice about a model, validated whole before memory is taken.
+#pragma once
+
+#include <cmath>
+#include <string_view>
+
+#include "hooked/core/random.hpp"
+#include "hooked/core/shape.hpp"
+
+namespace hooked {
+
+enum class Activation { relu, gelu, gelu_new, silu };
+
+/// LN: centre, divide by the root mean square, weight and bias. RMS: no centring, weight only.
+/// The Pre forms have no parameters. `none`: the model has no norms at all.
+enum class Normalization { LN, LNPre, RMS, RMSPre, none };
+
+enum class AttentionDirection { causal, bidirectional };
+
+/// Learned absolute positions, or none.
+enum class PositionalEmbedding { standard, none };
+
+/// How matrices are drawn; nn/init.hpp has the rules.
+enum class InitMode {
+  gpt2,
+  xavier_uniform,
+  xavier_normal,
+  kaiming_uniform,
+  kaiming_normal,
+  muP
+};
+
+/// Names and defaults are those of HookedTransformerConfig; -1 means "derive it". The fields from
+/// `use_attn_result` on switch optional hook points on.
+struct TransformerConfig {
+  Index n_layers = 0;
+  Index d_model = 0;
+  Index n_ctx = 0;         // the longest sequence
+  Index n_heads = -1;      // -1: d_model / d_head
+  Index d_head = 0;        // n_heads * d_head need not be d_model
+  Index d_mlp = -1;        // -1: 4 d_model
+  Index d_vocab = 0;
+  Index d_vocab_out = -1;  // -1: d_vocab
+  Activation act_fn = Activation::relu;
+  Normalization normalization = Normalization::LN;
+  double eps = 1e-5;       // inside the root of a norm
+  bool final_rms = false;  // ln_final is RMS (RMSPre) while the blocks use LN (LNPre)
+  bool attn_only = false;
+  bool parallel_attn_mlp = false;  // the MLP reads resid_pre
+  PositionalEmbedding positional_embedding = PositionalEmbedding::standard;
+  AttentionDirection attention_dir = AttentionDirection::causal;
+  bool use_attn_scale = true;
+  double attn_scale = -1;  // scores are divided by it; -1: sqrt(d_head)
+  bool scale_attn_by_inverse_layer_idx = false;
+  InitMode init_mode = InitMode::gpt2;
+  double initializer_range = -1;  // gpt2: standard deviation, -1: 0.8 / sqrt(d_model); else: gain
+  bool freeze_biases = false;     // every parameter named b_* stays at zero
+  bool use_attn_result = false;
+  bool use_split_qkv_input = false;
+  bool use_attn_in = false;
+  bool use_hook_mlp_in = false;
+
+  friend bool operator==(const TransformerConfig&, const TransformerConfig&) = default;
+
+  bool has_mlp() const { return !attn_only; }
+  bool has_norm() const { return normalization != Normalization::none; }
+
+  /// What the scores of block `layer` are divided by.
+  double attention_divisor(Index layer) const {
+    const double scale = use_attn_scale ? attn_scale : 1.0;
+    return scale_attn_by_inverse_layer_idx ? scale * static_cast<double>(layer + 1) : scale;
+  }
+
+  /// The same config with every -1 filled in. Throws ConfigError that names field, value and rule.
+  TransformerConfig resolved() const {
+    TransformerConfig c = *this;
+    const auto at_least_one = [](const char* field, Index value) {
+      if (value < 1) fail<ConfigError>(field, " is ", value, ": it must be at least 1");
+    };
+    at_least_one("d_model", d_model);
+    at_least_one("d_head", d_head);
+    at_least_one("n_ctx", n_ctx);
+    at_least_one("d_vocab", d_vocab);
+    if (n_layers < 0) fail<ConfigError>("n_layers is ", n_layers, ": it cannot be negative");
+    if (c.n_heads == -1) {
+      if (d_model % d_head != 0) {
+        fail<ConfigError>("n_heads is -1 (d_model / d_head), but d_model ", d_model,
+                          " is not a multiple of d_head ", d_head, ": set n_heads");
+      }
+      c.n_heads = d_model / d_head;
+    }
+    if (c.d_mlp == -1) c.d_mlp = 4 * d_model;
+    if (c.d_vocab_out == -1) c.d_vocab_out = d_vocab;
+    if (c.attn_scale == -1) c.attn_scale = std::sqrt(static_cast<double>(d_head));
+    at_least_one("n_heads", c.n_heads);
+    at_least_one("d_mlp", c.d_mlp);
+    at_least_one("d_vocab_out", c.d_vocab_out);
+    if (!(c.attn_scale > 0)) {
+      fail<ConfigError>("attn_scale is ", attn_scale, ": it must be positive, or -1 for sqrt(d_head)");
+    }
+    if (!(eps >= 0)) fail<ConfigError>("eps is ", eps, ": it cannot be negative");
+    if (c.initializer_range == -1) {
+      c.initializer_range =
+          init_mode == InitMode::gpt2 ? 0.8 / std::sqrt(static_cast<double>(d_model)) : 1.0;
+    }
+    if (!(c.initializer_range >= 0)) {
+      fail<ConfigError>("initializer_range is ", initializer_range,
+                        ": it cannot be negative; -1 takes the default");
+    }
+    if (final_rms && !has_norm()) {
+      fail<ConfigError>("final_rms is set but normalization is none: there is no final norm");
+    }
+    if (attn_only && parallel_attn_mlp) {
+      fail<ConfigError>("parallel_attn_mlp is set but attn_only is too: there is no MLP");
+    }
+    if (attn_only && use_hook_mlp_in) {
+      fail<ConfigError>("use_hook_mlp_in is set but attn_only is too: there is no MLP");
+    }
+    if (use_split_qkv_input && use_attn_in) {
+      fail<ConfigError>("use_split_qkv_input and use_attn_in are both set: q, k and v would not "
+                        "come from hook_attn_in; choose one");
+    }
+    return c;
+  }
+
+  /// Hidden weights only, as HookedTransformerConfig counts: no embeddings, biases or norms.
+  Index n_params() const {
+    const TransformerConfig c = resolved();
+    const Index attention = 4 * c.d_model * c.d_head * c.n_heads;
+    return c.n_layers * (attention + (c.attn_only ? 0 : 2 * c.d_model * c.d_mlp));
+  }
+};
+
+}  // namespace hooked

@@ -1,0 +1,118 @@
+// Embedding: tokens and positions become the first residual stream (contract, 5.1).
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "hooked/nn/builder.hpp"
+#include "hooked/nn/padding.hpp"
+#include "hooked/nn/pass.hpp"
+
+namespace hooked {
+
+/// resid[b, p] = W_E[token[b, p]] + W_pos[position[b, p]]. A position of Padding::kNone adds
+/// nothing
+/// (contract, 5.1: hook_pos_embed is 0 at padded positions).
+template <Scalar T>
+class Embed {
+ public:
+  explicit Embed(const Builder& b) : n_ctx_(b.config.n_ctx), d_vocab_(b.config.d_vocab) {
+    const std::vector<Axis> axes{Axis::batch, Axis::pos, Axis::d_model};
+    W_E_ = b.in("embed").parameter("W_E", {d_vocab_, b.config.d_model});
+    hook_embed_ = b.site("hook_embed", axes);
+    if (b.config.positional_embedding == PositionalEmbedding::none) return;
+    W_pos_ = b.in("pos_embed").parameter("W_pos", {n_ctx_, b.config.d_model});
+    hook_pos_embed_ = b.site("hook_pos_embed", axes);
+  }
+
+  /// tokens [batch, pos] -> [batch, pos, d_model]. `positions`, if given, has one number for each
+  /// token; otherwise token p of every sequence stands at position p. The rows are distinct
+  /// (token, position) pairs unless somebody looks at the embeddings or too few repeat.
+  Variable<T> operator()(Pass<T>& pass, View<const Token> tokens, const Token* positions) const {
+    pass.tape().place = "embed";
+    const bool looked_at = pass.looks_at(hook_embed_) || (W_pos_ && pass.looks_at(*hook_pos_embed_));
+    Rows rows = all_rows(pass, tokens, positions);
+    const RowMap* map = looked_at || positions != nullptr ? nullptr : distinct_rows(pass, rows);
+
+    auto resid = pass.at(hook_embed_, record<GatherRows>({rows.token, rows.leading}, pass[W_E_]));
+    if (W_pos_) {
+      const auto embedded = pass.at(*hook_pos_embed_, position_rows(pass, rows));
+      resid = record<Add>({}, resid, embedded);
+    }
+    if (map != nullptr) resid.node().rows = map;
+    return resid;
+  }
+
+ private:
+  struct Rows {
+    Token* token;
+    Token* position;
+    Shape leading;
+  };
+
+  static Rows all_rows(Pass<T>& pass, View<const Token> tokens, const Token* positions) {
+    const auto count = static_cast<std::size_t>(tokens.numel());
+    Arena& arena = pass.tape().arena();
+    Rows rows{arena.allocate<Token>(count), arena.allocate<Token>(count), tokens.shape()};
+    for_each_element(tokens, [&](Index i, const Token& token) {
+      rows.token[i] = token;
+      rows.position[i] = positions != nullptr ? positions[i]
+                                              : static_cast<Token>(i % tokens.size(1));
+    });
+    return rows;
+  }
+
+  /// Keeps one row for each distinct (token, position) and says which row stands where. Null, and
+  /// nothing changed, when that saves less than a quarter of the rows.
+  const RowMap* distinct_rows(Pass<T>& pass, Rows& rows) const {
+    const auto count = static_cast<std::size_t>(rows.leading.numel());
+    const auto pairs = static_cast<std::size_t>(d_vocab_ * n_ctx_);
+    if (pairs > 4 * count) return nullptr;  // the table of pairs would cost more than it saves
+    Arena& arena = pass.tape().arena();
+    Token* number_of = arena.allocate<Token>(pairs);
+    std::fill_n(number_of, pairs, Token{-1});
+    Token* row = arena.allocate<Token>(count);
+    Token distinct = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      Token& number = number_of[rows.position[i] * d_vocab_ + rows.token[i]];
+      if (number < 0) number = distinct++;
+      row[i] = number;
+    }
+    if (4 * static_cast<std::size_t>(distinct) > 3 * count) return nullptr;
+    for (std::size_t i = count; i-- > 0;) {  // the first of equal rows is the last to write
+      rows.token[row[i]] = rows.token[i];
+      rows.position[row[i]] = rows.position[i];
+    }
+    const RowMap map{rows.leading[0], rows.leading[1], row};
+    rows.leading = {static_cast<Index>(distinct)};
+    return arena.make<RowMap>(map);
+  }
+
+  Variable<T> position_rows(Pass<T>& pass, const Rows& rows) const {
+    Tape<T>& tape = pass.tape();
+    const auto count = static_cast<std::size_t>(rows.leading.numel());
+    auto* padded = tape.arena().template allocate<std::uint8_t>(count);
+    bool any = false;
+    for (std::size_t i = 0; i < count; ++i) {
+      padded[i] = rows.position[i] == Padding::kNone ? 1 : 0;
+      any = any || padded[i] != 0;
+      if (padded[i] != 0) rows.position[i] = 0;
+    }
+    auto embedded = record<GatherRows>({rows.position, rows.leading}, pass[*W_pos_]);
+    if (!any) return embedded;
+    const auto width = static_cast<std::size_t>(embedded.shape()[-1]);
+    auto* mask = tape.arena().template allocate<std::uint8_t>(count * width);
+    for (std::size_t i = 0; i < count * width; ++i) mask[i] = padded[i / width];
+    const auto nothing = tape.constant_copy(Tensor<T>(embedded.shape()).view());
+    return record<Where>({mask}, embedded, nothing);
+  }
+
+  Index n_ctx_, d_vocab_;
+  ParameterId W_E_{};
+  std::optional<ParameterId> W_pos_;
+  SiteId hook_embed_ = -1;
+  std::optional<SiteId> hook_pos_embed_;
+};
+
+}  // namespace hooked

@@ -1,0 +1,51 @@
+// Mlp: out = act(x W_in + b_in) W_out + b_out (contract, 5.4).
+#pragma once
+
+#include <string>
+
+#include "hooked/nn/builder.hpp"
+#include "hooked/nn/pass.hpp"
+
+namespace hooked {
+
+/// One activation function, chosen at run time.
+template <Scalar T>
+Variable<T> activate(Activation act_fn, Variable<T> x) {
+  switch (act_fn) {
+    case Activation::gelu: return record<Gelu>({}, x);
+    case Activation::gelu_new: return record<GeluNew>({}, x);
+    case Activation::silu: return record<Silu>({}, x);
+    case Activation::relu: break;
+  }
+  return record<Relu>({}, x);
+}
+
+template <Scalar T>
+class Mlp {
+ public:
+  explicit Mlp(const Builder& b) : place_(b.prefix), act_fn_(b.config.act_fn) {
+    const auto& c = b.config;
+    W_in_ = b.parameter("W_in", {c.d_model, c.d_mlp});
+    b_in_ = b.parameter("b_in", {c.d_mlp});
+    W_out_ = b.parameter("W_out", {c.d_mlp, c.d_model});
+    b_out_ = b.parameter("b_out", {c.d_model});
+    hook_pre_ = b.site("hook_pre", {Axis::batch, Axis::pos, Axis::d_mlp});
+    hook_post_ = b.site("hook_post", {Axis::batch, Axis::pos, Axis::d_mlp});
+  }
+
+  /// x [..., d_model] -> [..., d_model]
+  Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
+    pass.tape().place = place_;
+    const auto pre = pass.at(hook_pre_, record<Linear>({}, x, pass[W_in_], pass[b_in_]));
+    const auto post = pass.at(hook_post_, activate(act_fn_, pre));
+    return record<Linear>({}, post, pass[W_out_], pass[b_out_]);
+  }
+
+ private:
+  std::string place_;
+  Activation act_fn_;
+  ParameterId W_in_, b_in_, W_out_, b_out_;
+  SiteId hook_pre_, hook_post_;
+};
+
+}  // namespace hooked

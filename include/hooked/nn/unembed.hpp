@@ -1,0 +1,34 @@
+// Unembed: logits = x W_U + b_U (contract, 5.1).
+#pragma once
+
+#include <string>
+
+#include "hooked/nn/builder.hpp"
+#include "hooked/nn/pass.hpp"
+
+namespace hooked {
+
+template <Scalar T>
+class Unembed {
+ public:
+  explicit Unembed(const Builder& b) : place_(b.prefix) {
+    W_U_ = b.parameter("W_U", {b.config.d_model, b.config.d_vocab_out});
+    b_U_ = b.parameter("b_U", {b.config.d_vocab_out});
+    hook_in_ = b.site("hook_in", {Axis::batch, Axis::pos, Axis::d_model});
+    hook_out_ = b.site("hook_out", {Axis::batch, Axis::pos, Axis::d_vocab_out});
+  }
+
+  /// x [..., d_model] -> [..., d_vocab_out]
+  Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
+    pass.tape().place = place_;
+    const auto in = pass.at(hook_in_, x);
+    return pass.at(hook_out_, record<Linear>({}, in, pass[W_U_], pass[b_U_]));
+  }
+
+ private:
+  std::string place_;
+  ParameterId W_U_, b_U_;
+  SiteId hook_in_, hook_out_;
+};
+
+}  // namespace hooked
