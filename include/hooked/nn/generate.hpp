@@ -1,0 +1,115 @@
+// generate: token after token from the model's own predictions (contract, section 13).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "hooked/nn/transformer.hpp"
+
+namespace hooked {
+
+struct GenerateOptions {
+  Index max_new_tokens = 10;
+  bool do_sample = true;                 // false, or temperature 0: the likeliest token
+  double temperature = 1.0;
+  double freq_penalty = 0.0;             // times how often a token stands in prompt and output
+  std::optional<Index> top_k = {};       // only the k largest logits (ties with the last are kept)
+  std::optional<double> top_p = {};      // without top_k: the likeliest until they sum to over p
+  std::optional<Token> eos_token = {};   // a finished row goes on with it; all finished: stop
+  Seed seed = {};
+};
+
+namespace detail {
+
+/// The next token from one row of logits. Order of the rules: temperature, frequency penalty, top_k
+/// or else top_p, draw.
+template <Scalar T>
+Token next_token(View<const T> logits, View<const Token> so_far, const GenerateOptions& options,
+                 Random& random) {
+  const auto n = static_cast<std::size_t>(logits.numel());
+  std::vector<double> score(logits.data(), logits.data() + n);
+  if (!options.do_sample || options.temperature == 0.0) {
+    return static_cast<Token>(std::max_element(score.begin(), score.end()) - score.begin());
+  }
+  for (double& s : score) s /= options.temperature;
+  for_each_element(so_far, [&](Index, const Token& token) {
+    const auto t = static_cast<std::size_t>(token);
+    if (t < n) score[t] -= options.freq_penalty;
+  });
+  std::vector<double> sorted = score;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  double least = -std::numeric_limits<double>::infinity();
+  if (options.top_k) {
+    const auto k = std::clamp<std::size_t>(static_cast<std::size_t>(*options.top_k), 1, n);
+    least = sorted[k - 1];
+  } else if (options.top_p) {
+    double total = 0.0, sum = 0.0;
+    for (const double s : sorted) total += std::exp(s - sorted[0]);
+    for (std::size_t i = 0; i < n && sum <= *options.top_p * total; ++i) {
+      sum += std::exp(sorted[i] - sorted[0]);
+      least = sorted[i];
+    }
+  }
+  double total = 0.0;
+  for (double& s : score) total += s = s < least ? 0.0 : std::exp(s - sorted[0]);
+  double left = random.uniform() * total;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (score[i] > 0.0 && (left -= score[i]) < 0.0) return static_cast<Token>(i);
+  }
+  return static_cast<Token>(std::max_element(score.begin(), score.end()) - score.begin());
+}
+
+}  // namespace detail
+
+/// tokens [batch, pos] (or [pos]) -> [batch, pos + new tokens], the prompt included. Only the logits
+/// of the last position are computed. Hooks of the model act in every step.
+/// Throws ConfigError for impossible options and ShapeError when the text outgrows n_ctx.
+template <Scalar T>
+Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
+                       const GenerateOptions& options = {}) {
+  if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
+  if (tokens.rank() != 2 || tokens.size(1) < 1) {
+    fail<ShapeError>("generate: the prompt is ", tokens.shape(), ", it must be [batch, pos]");
+  }
+  if (options.temperature < 0) {
+    fail<ConfigError>("generate: temperature is ", options.temperature, ", it cannot be negative");
+  }
+  if (options.top_k && *options.top_k < 1) {
+    fail<ConfigError>("generate: top_k is ", *options.top_k, ", it must be at least 1");
+  }
+  if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1)) {
+    fail<ConfigError>("generate: top_p is ", *options.top_p, ", it must be in (0, 1]");
+  }
+  const Index batch = tokens.size(0), prompt = tokens.size(1);
+  if (options.max_new_tokens < 0 ||
+      prompt + options.max_new_tokens - 1 > model.config().n_ctx) {
+    fail<ShapeError>("generate: a prompt of ", prompt, " tokens and ", options.max_new_tokens,
+                     " new ones do not fit n_ctx ", model.config().n_ctx);
+  }
+  Tensor<Token> all({batch, prompt + options.max_new_tokens});
+  copy(tokens, all.slice(1, 0, prompt));
+  std::vector<bool> finished(static_cast<std::size_t>(batch), false);
+  Random random(options.seed, "generate");
+  for (Index length = prompt; length < all.size(1); ++length) {
+    const View<const Token> so_far = std::as_const(all).slice(1, 0, length);
+    const Tensor<T> logits =
+        model(so_far, {.positions = {static_cast<Token>(length - 1)}});  // [batch, 1, d_vocab_out]
+    for (Index b = 0; b < batch; ++b) {
+      const auto row = static_cast<std::size_t>(b);
+      all(b, length) = finished[row] ? *options.eos_token
+                                     : detail::next_token(logits.select(0, b).select(0, 0),
+                                                          so_far.select(0, b), options, random);
+      if (options.eos_token && all(b, length) == *options.eos_token) finished[row] = true;
+    }
+    if (std::all_of(finished.begin(), finished.end(), [](bool f) { return f; })) {
+      return Tensor<Token>(std::as_const(all).slice(1, 0, length + 1));
+    }
+  }
+  return all;
+}
+
+}  // namespace hooked
