@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# run.sh SOURCE WORK FLAG...: uses the library at SOURCE as its users do, with the compiler $CXX, in
+# the folder WORK, which is emptied first. The flags say where Eigen and nlohmann/json are.
+set -euo pipefail
+source=$1 work=$2
+shift 2
+consumer=$source/tests/consumer
+rm -rf "$work"
+mkdir -p "$work"
+
+fail() {
+  echo "consumers: $*" >&2
+  exit 1
+}
+
+# No flag for warnings, optimisation or the processor reaches a consumer.
+no_flags() { # no_flags FILE...
+  if grep -nE -e '[ "](-W|-O|-march|-mtune|-mcpu)' "$@"; then fail "these flags leak"; fi
+}
+
+quietly() { # quietly COMMAND...: shows what it says only when it fails
+  "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "failed: $*"; }
+}
+
+# Configures, builds and runs the consumer in WORK/NAME.
+consume() { # consume NAME CMAKE_ARGUMENT...
+  local build=$work/$1
+  shift
+  echo "== $(basename "$build")"
+  quietly cmake -S "$consumer" -B "$build" -G Ninja -D CMAKE_EXPORT_COMPILE_COMMANDS=ON "$@"
+  quietly cmake --build "$build"
+  no_flags "$build/compile_commands.json"
+  "$build/consumer"
+}
+
+# Inside the consumer's own build all our options are off, and the build type stays the consumer's.
+for way in add_subdirectory FetchContent; do
+  consume $way -D WAY=$way -D HOOKED_SOURCE="$source" -D FETCHCONTENT_SOURCE_DIR_HOOKED="$source"
+  if grep -E '^HOOKED_[A-Z_]+:BOOL=ON|^CMAKE_BUILD_TYPE:[A-Z]+=.' "$work/$way/CMakeCache.txt"; then
+    fail "$way turns these settings on"
+  fi
+done
+
+# Installed, and installed to a second prefix that is then moved.
+quietly cmake -S "$source" -B "$work/hooked" -G Ninja -D CMAKE_INSTALL_PREFIX="$work/first" \
+  -D HOOKED_BUILD_TESTS=OFF -D HOOKED_BUILD_EXAMPLES=OFF
+quietly cmake --install "$work/hooked"
+quietly cmake --install "$work/hooked" --prefix "$work/second"
+mv "$work/second" "$work/moved"
+diff -r "$source/include" "$work/first/include"
+diff -r "$work/first" "$work/moved"
+package=$work/moved/share
+no_flags -r "$package"
+if grep -rF -e "$source" -e "$work" "$package"; then fail "the package is tied to a place"; fi
+for prefix in first moved; do
+  consume find_package_$prefix -D WAY=find_package -D CMAKE_PREFIX_PATH="$work/$prefix"
+  grep -q "isystem $work/$prefix/include" "$work/find_package_$prefix/compile_commands.json" ||
+    fail "find_package took another hooked than that of $work/$prefix"
+done
+
+echo "== pkg-config"
+flags=$(PKG_CONFIG_PATH=$package/pkgconfig pkg-config --cflags --libs hooked)
+echo " $flags" >"$work/flags"
+no_flags "$work/flags"
+# shellcheck disable=SC2086 # the flags are words
+"$CXX" -std=c++20 "$consumer/main.cpp" -o "$work/pkg_config" $flags
+"$work/pkg_config"
+
+echo "== plain -I"
+"$CXX" -std=c++20 -I "$source/include" "$@" "$consumer/main.cpp" -o "$work/plain"
+"$work/plain"
