@@ -78,9 +78,14 @@ class TransformerBlock {
     resid = pass.at(hook_resid_pre_, resid);
     Variable<T> query, key, value;
     if (per_head_) {
-      query = (*ln1_)(pass, head_input(pass, resid, split_ ? hook_q_input_ : hook_attn_in_));
-      key = split_ ? (*ln1_)(pass, head_input(pass, resid, hook_k_input_)) : query;
-      value = split_ ? (*ln1_)(pass, head_input(pass, resid, hook_v_input_)) : query;
+      query = key = value = head_input(pass, resid, split_ ? hook_q_input_ : hook_attn_in_);
+      if (split_) {
+        key = head_input(pass, resid, hook_k_input_);
+        value = head_input(pass, resid, hook_v_input_);
+      }
+      query = (*ln1_)(pass, query);
+      key = split_ ? (*ln1_)(pass, key) : query;
+      value = split_ ? (*ln1_)(pass, value) : query;
     } else {
       query = key = value = (*ln1_)(pass, resid);
     }

@@ -80,9 +80,11 @@ class Embed {
       row[i] = number;
     }
     if (4 * static_cast<std::size_t>(distinct) > 3 * count) return nullptr;
-    for (std::size_t i = count; i-- > 0;) {  // the first of equal rows is the last to write
-      rows.token[row[i]] = rows.token[i];
-      rows.position[row[i]] = rows.position[i];
+    Token next = 0;
+    for (std::size_t i = 0; i < count; ++i) {  // row numbers rise where they first occur
+      if (row[i] != next) continue;
+      rows.token[next] = rows.token[i];
+      rows.position[next++] = rows.position[i];
     }
     const RowMap map{rows.leading[0], rows.leading[1], row};
     rows.leading = {static_cast<Index>(distinct)};
