@@ -29,7 +29,7 @@ struct Recorded {
   template <std::size_t... I>
   void walk_back(Tape<T>& tape, std::index_sequence<I...>) const {
     const View<const T> dy = out->gradient;
-    if constexpr (has_saved<O, decltype(in[I]->value.shape())...>) {
+    if constexpr (has_saved<O>) {
       O::template backward<T>(args, in[I]->value..., out->value, saved, dy,
                               tape.accumulator(*in[I])...);
     } else {
@@ -54,14 +54,15 @@ Variable<T> dense(Variable<T> x) {
 }
 
 /// Computes `O` on the inputs and, if any of them wants a gradient, records it.
-/// Row-by-row ops keep a row map that their inputs share; whatever else meets a map sees dense rows.
-/// Throws ShapeError, with the place, when O's shape rule refuses the inputs.
+/// Row-by-row ops keep a row map that their inputs share; whatever else meets a map sees dense
+/// rows. Throws ShapeError, with the place, when O's shape rule refuses the inputs.
 template <Op O, Scalar T, std::same_as<Variable<T>>... Rest>
 Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest) {
   static_assert(sizeof...(Rest) + 1 == O::inputs, "record: wrong number of inputs for this op");
-  static_assert(is_listed<O> || requires { typename O::UserDefined; },
-                "record: this op is not in the list of ops (ops/ops.hpp); an op of your own says "
-                "`using UserDefined = void;` and is checked with testing/gradcheck.hpp");
+  static_assert(
+      is_listed<O> || requires { typename O::UserDefined; },
+      "record: this op is not in the list of ops (ops/ops.hpp); an op of your own says "
+      "`using UserDefined = void;` and is checked with testing/gradcheck.hpp");
   using Recorded = detail::Recorded<O, T>;
   static_assert(std::is_trivially_destructible_v<Recorded>);
   Tape<T>& tape = first.tape();
@@ -71,8 +72,9 @@ Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest
   for (std::size_t i = 0; i < row_inputs<O>(); ++i) {
     if (in[i].rows() != rows) rows = nullptr;
   }
-  for (auto& x : in) {
-    if (x.rows() != rows && x.rows() != nullptr) x = dense(x);
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const RowMap* kept = i < row_inputs<O>() ? rows : nullptr;  // a parameter has no rows to share
+    if (in[i].rows() != kept) in[i] = dense(in[i]);
   }
 
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -84,7 +86,7 @@ Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest
     }
     const View<T> y = tape.numbers(shape);
     View<T> saved;
-    if constexpr (has_saved<O, decltype(in[I].shape())...>) {
+    if constexpr (has_saved<O>) {
       saved = tape.numbers(O::saved(args, in[I].shape()...));
       O::template forward<T>(args, in[I].value()..., y, saved);
     } else {
@@ -93,12 +95,15 @@ Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest
     const Variable<T> out = tape.make(y, rows);
     if (tape.recording && (in[I].wants_gradient() || ...)) {
       out.node().wants_gradient = true;
-      tape.push(&Recorded::walk_back, tape.arena().template make<Recorded>(
-                                          args, std::array<Node<T>*, O::inputs>{&in[I].node()...},
-                                          &out.node(), View<const T>(saved)));
+      tape.push(&Recorded::walk_back,
+                tape.arena().template make<Recorded>(
+                    args, std::array<Node<T>*, O::inputs>{&in[I].node()...}, &out.node(),
+                    View<const T>(saved)),
+                out.node());
     }
     return out;
-  }(std::make_index_sequence<O::inputs>{});
+  }
+  (std::make_index_sequence<O::inputs>{});
 }
 
 }  // namespace hooked

@@ -76,26 +76,37 @@ class Tape {
       fail<ShapeError>("backward wants a scalar, the output is ", output.shape(),
                        "; give a cotangent of that shape");
     }
-    backward(output, Tensor<T>(output.shape(), T(1)).view());
+    const T one(1);
+    backward(output, View<const T>(&one, output.shape()));
   }
   /// Walks back from any output along a cotangent of its shape (a vector-Jacobian product).
+  /// Another walk on the same tape starts afresh, but leaves and inputs add up what walks bring.
   void backward(Variable<T> output, View<const T> cotangent) {
     if (!output.wants_gradient()) {
       fail<ShapeError>("backward: the output does not depend on anything that wants a gradient");
     }
+    if (walked_) {
+      for (const Entry& entry : entries_) entry.out->touched = false;
+    }
+    walked_ = true;
     accumulator(output.node()).array() += cotangent.reshape(output.shape()).array();
-    for (std::size_t i = entries_.size(); i-- > 0;) entries_[i].walk_back(*this, entries_[i].payload);
+    for (std::size_t i = entries_.size(); i-- > 0;)
+      entries_[i].walk_back(*this, entries_[i].payload);
   }
 
   /// The gradient of a variable; zeros where backward did not come by.
   View<const T> gradient(Variable<T> v) {
-    accumulator(v.node()).raw();
-    return storage(v.node());
+    const View<T> numbers = storage(v.node());
+    bool& touched = root(v.node()).touched;
+    if (!touched) for_each_element(numbers, [](Index, T& element) { element = T(0); });
+    touched = true;
+    return numbers;
   }
 
   /// Forgets everything recorded and keeps the memory for the next run.
   void reset() {
     entries_.clear();
+    walked_ = false;
     arena_.reset();
   }
 
@@ -118,7 +129,9 @@ class Tape {
     node->rows = rows;
     return {*this, *node};
   }
-  void push(WalkBack walk_back, void* payload) { entries_.push_back({walk_back, payload}); }
+  void push(WalkBack walk_back, void* payload, Node<T>& out) {
+    entries_.push_back({walk_back, payload, &out});
+  }
 
   /// Where backward adds to a node; empty when the node wants no gradient.
   Acc<T> accumulator(Node<T>& node) {
@@ -130,6 +143,7 @@ class Tape {
   struct Entry {
     WalkBack walk_back;
     void* payload;
+    Node<T>* out;
   };
 
   static Node<T>& root(Node<T>& node) {
@@ -146,6 +160,7 @@ class Tape {
 
   Arena arena_;
   std::vector<Entry> entries_;
+  bool walked_ = false;  // since the last reset
 };
 
 }  // namespace hooked

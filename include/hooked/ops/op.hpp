@@ -8,7 +8,8 @@
 //     template <Scalar T> static void forward(const Args&, View<const T> x, View<T> y);
 //     template <Scalar T> static void backward(const Args&, View<const T> x, View<const T> y,
 //                                              View<const T> dy, Acc<T> dx);
-//     static std::vector<Sample<Args>> samples();                 // what it is tested and timed with
+//     static std::vector<Sample<Args>> samples();                 // what it is tested and timed
+//     with
 //   };
 //
 // An op that keeps something for its backward adds `static Shape saved(args, input shapes...)`;
@@ -142,8 +143,9 @@ constexpr int row_inputs() {
 }
 
 /// Whether an op keeps a tensor between forward and backward.
-template <Op O, class... Shapes>
-inline constexpr bool has_saved =
-    requires(const typename O::Args& args, const Shapes&... shapes) { O::saved(args, shapes...); };
+template <Op O>
+inline constexpr bool has_saved = requires {
+  &O::saved;
+};
 
 }  // namespace hooked

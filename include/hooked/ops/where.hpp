@@ -1,6 +1,6 @@
-// where: y = mask ? b : a, element by element. Every edit of an activation ends in it: zero, mean and
-// resample ablation and patching choose elements and what stands there instead.
-// Backward: da = mask ? 0 : dy, db = mask ? dy : 0.
+// where: y = mask ? b : a, element by element. Every edit of an activation ends in it: zero, mean
+// and resample ablation and patching choose elements and what stands there instead. Backward: da =
+// mask ? 0 : dy, db = mask ? dy : 0.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,11 @@ struct Where {
 
   template <Scalar T>
   static void forward(const Args& args, View<const T> a, View<const T> b, View<T> y) {
-    for (Index i = 0; i < y.numel(); ++i) {
-      y.data()[i] = args.mask[i] != 0 ? b.data()[i] : a.data()[i];
+    const auto A = a.array(), B = b.array();
+    auto Y = y.array();
+    const std::uint8_t* takes_b = args.mask;
+    for (Index r = 0; r < Y.rows(); ++r) {
+      for (Index c = 0; c < Y.cols(); ++c) Y(r, c) = *takes_b++ != 0 ? B(r, c) : A(r, c);
     }
   }
 
