@@ -30,8 +30,8 @@ void fill_parameters(Parameters<T>& parameters) {
   std::sort(names.begin(), names.end());
   for (std::size_t p = 0; p < names.size(); ++p) {
     for_each_element(parameters[names[p]], [&](Index i, T& number) {
-      number = static_cast<T>(parameter_value(names[p], static_cast<std::uint32_t>(p),
-                                              static_cast<std::uint32_t>(i)));
+      number = static_cast<T>(
+          parameter_value(names[p], static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(i)));
     });
   }
 }

@@ -1,6 +1,9 @@
 // Published numbers of HookedTransformer in float64, for one small model that any language can
 // rebuild from a rule, and files of numbers that TransformerLens computed (tests/golden).
 #include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +40,9 @@ double norm(View<const double> x) {
 double first(View<const double> x) { return *x.data(); }
 
 /// logit[3] - logit[5] at the last position of the first sequence.
-double logit_difference(const Tensor<double>& logits) { return logits(0, -1, 3) - logits(0, -1, 5); }
+double logit_difference(const Tensor<double>& logits) {
+  return logits(0, -1, 3) - logits(0, -1, 5);
+}
 
 TEST_CASE("The golden model's parameters follow the rule") {
   const auto model = golden::model();
@@ -75,7 +80,8 @@ TEST_CASE("The golden model gives the published activations") {
   CHECK(cache["ln_final.hook_scale"](0, -1, 0) == printed(2.101661514));
   check(cache["blocks.0.attn.hook_q"].select(0, 0).select(0, 3).select(0, 1),
         {0.4323797279, -2.307339779, 0.3994336256, 0.3143287904});
-  const auto scores = cache["blocks.0.attn.hook_attn_scores"].select(0, 0).select(0, 1).select(0, 3);
+  const auto scores =
+      cache["blocks.0.attn.hook_attn_scores"].select(0, 0).select(0, 1).select(0, 3);
   check(scores.slice(0, 0, 4), {-3.077204875, 4.151606894, -1.303049627, -1.601403608});
   CHECK(scores(4) == -std::numeric_limits<double>::infinity());
   check(cache["blocks.1.attn.hook_pattern"].select(0, 0).select(0, 0).select(0, 7),
@@ -117,8 +123,9 @@ TEST_CASE("The golden model gives the published gradients at sites") {
   const auto tokens = golden::tokens();
   const auto cache =
       model
-          .run_with_cache(tokens, {.names = {"blocks.0.attn.hook_pattern", "blocks.1.hook_resid_pre"},
-                                   .gradient_of = next_token_loss<double>(tokens)})
+          .run_with_cache(tokens,
+                          {.names = {"blocks.0.attn.hook_pattern", "blocks.1.hook_resid_pre"},
+                           .gradient_of = next_token_loss<double>(tokens)})
           .second;
   CHECK(norm(cache["blocks.0.attn.hook_pattern_grad"]) == printed(1.037235265));
   CHECK(norm(cache["blocks.1.hook_resid_pre_grad"]) == printed(0.1666312637));
@@ -128,12 +135,11 @@ TEST_CASE("The golden model gives the published logit lens") {
   // Every residual stream goes through ln_final and the unembedding by itself.
   const auto model = golden::model();
   const auto cache = model.run_with_cache(golden::tokens(), {.names = {"*hook_resid_*"}}).second;
-  const std::vector<std::pair<std::string, double>> lens{
-      {"blocks.0.hook_resid_pre", -0.361420804},
-      {"blocks.0.hook_resid_mid", 1.721928674},
-      {"blocks.1.hook_resid_pre", -0.1200619884},
-      {"blocks.1.hook_resid_mid", 0.600901362},
-      {"blocks.1.hook_resid_post", 1.130041716}};
+  const std::vector<std::pair<std::string, double>> lens{{"blocks.0.hook_resid_pre", -0.361420804},
+                                                         {"blocks.0.hook_resid_mid", 1.721928674},
+                                                         {"blocks.1.hook_resid_pre", -0.1200619884},
+                                                         {"blocks.1.hook_resid_mid", 0.600901362},
+                                                         {"blocks.1.hook_resid_post", 1.130041716}};
   for (const auto& [name, logit] : lens) {
     CAPTURE(name);
     CHECK(model.run_from_layer(2, cache[name])(0, -1, 3) == printed(logit));
@@ -143,7 +149,8 @@ TEST_CASE("The golden model gives the published logit lens") {
 TEST_CASE("Ablating a head of the golden model gives the published loss") {
   auto model = golden::model();
   const auto loss_without = [&](Index layer, Index head) {
-    const auto scope = model.hooks({zero(act_name("z", static_cast<int>(layer)), {.heads = {head}})});
+    const auto scope =
+        model.hooks({zero(act_name("z", static_cast<int>(layer)), {.heads = {head}})});
     return model.loss(golden::tokens());
   };
   CHECK(loss_without(0, 0) == printed(2.568183189));
@@ -180,8 +187,7 @@ TEST_CASE("Patching the golden model gives the published logit differences") {
 TEST_CASE("The golden model goes on with the published tokens") {
   const auto model = golden::model();
   const Tensor<Token> prompt({1, 3}, {1, 2, 3});
-  const Tensor<Token> text =
-      generate(model, prompt, {.max_new_tokens = 6, .do_sample = false});
+  const Tensor<Token> text = generate(model, prompt, {.max_new_tokens = 6, .do_sample = false});
   CHECK(std::vector<Token>(text.data(), text.data() + text.numel()) ==
         std::vector<Token>{1, 2, 3, 7, 3, 8, 3, 8, 1});
 }
@@ -211,6 +217,118 @@ TEST_CASE("Variants of the golden model give the published losses and logits") {
   check_variant("bidirectional", c, 2.991305345, 0.4842661982);
   c = golden::config(), c.use_attn_scale = false;
   check_variant("use_attn_scale false", c, 2.819176193, 0.322712276);
+}
+
+// The files of tests/golden.
+
+using Json = nlohmann::ordered_json;
+
+TransformerConfig config_in(const Json& fields) {
+  TransformerConfig c;
+  const auto set = [](auto& field) { return [&field](const Json& value) { value.get_to(field); }; };
+  const auto choose = [](auto& field, auto names) {
+    return
+        [&field, names](const Json& value) { field = names.at(value.template get<std::string>()); };
+  };
+  const std::map<std::string, std::function<void(const Json&)>> setters{
+      {"n_layers", set(c.n_layers)},
+      {"d_model", set(c.d_model)},
+      {"n_ctx", set(c.n_ctx)},
+      {"n_heads", set(c.n_heads)},
+      {"d_head", set(c.d_head)},
+      {"d_mlp", set(c.d_mlp)},
+      {"d_vocab", set(c.d_vocab)},
+      {"d_vocab_out", set(c.d_vocab_out)},
+      {"attn_only", set(c.attn_only)},
+      {"final_rms", set(c.final_rms)},
+      {"attn_scale", set(c.attn_scale)},
+      {"scale_attn_by_inverse_layer_idx", set(c.scale_attn_by_inverse_layer_idx)},
+      {"parallel_attn_mlp", set(c.parallel_attn_mlp)},
+      {"use_attn_result", set(c.use_attn_result)},
+      {"use_split_qkv_input", set(c.use_split_qkv_input)},
+      {"use_attn_in", set(c.use_attn_in)},
+      {"use_hook_mlp_in", set(c.use_hook_mlp_in)},
+      {"act_fn",
+       choose(c.act_fn, std::map<std::string, Activation>{{"relu", Activation::relu},
+                                                          {"gelu", Activation::gelu},
+                                                          {"gelu_new", Activation::gelu_new},
+                                                          {"silu", Activation::silu}})},
+      {"normalization_type", choose(c.normalization, std::map<std::string, Normalization>{
+                                                         {"LNPre", Normalization::LNPre},
+                                                         {"RMS", Normalization::RMS},
+                                                         {"RMSPre", Normalization::RMSPre}})}};
+  for (const auto& [name, value] : fields.items()) setters.at(name)(value);
+  return c;
+}
+
+/// Nested lists of numbers as one, row-major.
+template <class N>
+std::vector<N> flat(const Json& list) {
+  if (list.is_number()) return {list.get<N>()};
+  std::vector<N> all;
+  for (const Json& part : list) {
+    const std::vector<N> inner = flat<N>(part);
+    all.insert(all.end(), inner.begin(), inner.end());
+  }
+  return all;
+}
+template <class N>
+Tensor<N> table(const Json& rows) {
+  return Tensor<N>({static_cast<Index>(rows.size()), static_cast<Index>(rows[0].size())},
+                   flat<N>(rows));
+}
+
+/// The two numbers that the files keep of a tensor; -inf counts as 0.
+void check_summary(View<const double> x, const Json& expected) {
+  double squares = 0.0, probe = 0.0;
+  for_each_element(x, [&](Index i, const double& value) {
+    if (std::isinf(value)) return;
+    squares += value * value;
+    probe += value / static_cast<double>(i + 1);
+  });
+  CHECK(std::sqrt(squares) == Approx(expected[0].get<double>()).epsilon(1e-12).margin(1e-12));
+  CHECK(probe == Approx(expected[1].get<double>()).epsilon(1e-12).margin(1e-12));
+}
+
+TEST_CASE("TransformerLens computes the same activations, losses and gradients") {
+  const std::string name =
+      GENERATE("rms", "rms_pre", "ln_pre_final_rms", "parallel", "inverse_layer_scale", "split_qkv",
+               "left_padding", "right_padding");
+  CAPTURE(name);
+  std::ifstream file(std::string(HOOKED_TESTS_DIR) + "/golden/" + name + ".json");
+  const Json golden = Json::parse(file);
+  const auto model = golden::model(config_in(golden["config"]));
+  const Tensor<Token> tokens = table<Token>(golden["tokens"]);
+  RunOptions run;
+  const bool masked = golden["attention_mask"].is_array();
+  if (masked) run.attention_mask = table<std::uint8_t>(golden["attention_mask"]);
+  const Tensor<Token> labels =
+      next_token_labels(tokens, masked ? run.attention_mask.data() : nullptr);
+  const auto loss = [&](Variable<double> logits) { return cross_entropy(logits, labels.view()); };
+
+  CHECK(model.loss(tokens, run) == Approx(golden["loss"].get<double>()).epsilon(1e-12));
+  check(model.loss_per_token(tokens, run), flat<double>(golden["loss_per_token"]));
+  check(model(tokens, run), flat<double>(golden["logits"]));
+
+  const auto cache = model.run_with_cache(tokens, {.gradient_of = loss, .run = run}).second;
+  std::vector<std::string> names;
+  for (const auto& [site, numbers] : golden["activations"].items()) names.push_back(site);
+  for (const auto& [site, numbers] : golden["gradients"].items()) names.push_back(site + "_grad");
+  CHECK(cache.names() == names);  // the order counts
+  for (const auto& [site, numbers] : golden["activations"].items()) {
+    CAPTURE(site);
+    check_summary(cache[site], numbers);
+    check_summary(cache[site + "_grad"], golden["gradients"][site]);
+  }
+
+  Pass<double> pass(model.parameters());
+  pass.begin({.gradients = true});
+  pass.backward(loss(model.forward(pass, tokens, run)));
+  CHECK(model.parameters().names().size() == golden["parameter_gradients"].size());
+  for (const auto& [parameter, numbers] : golden["parameter_gradients"].items()) {
+    CAPTURE(parameter);
+    check_summary(pass.gradient(parameter), numbers);
+  }
 }
 
 }  // namespace
