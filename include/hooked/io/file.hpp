@@ -107,4 +107,12 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
   file.commit();
 }
 
+/// Makes a directory and those above it; nothing happens if it is there.
+/// Throws FormatError with the system's reason when that cannot be done.
+inline void make_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail<FormatError>(path.string(), ": cannot be made: ", error.message());
+}
+
 }  // namespace hooked

@@ -1,0 +1,73 @@
+// Schedule: by what the learning rate is multiplied in each step.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <numbers>
+#include <vector>
+
+#include "hooked/core/shape.hpp"
+
+namespace hooked {
+
+/// Pieces one after the other; after the last one its end value stays. An empty schedule is 1.
+class Schedule {
+ public:
+  /// The factor of step `step` (the first is 0).
+  double operator()(Index step) const {
+    double factor = 1.0;
+    for (const Piece& piece : pieces_) {
+      if (step < piece.steps) return piece.at(step);
+      step -= piece.steps;
+      factor = piece.to;
+    }
+    return factor;
+  }
+
+  /// 1 for `steps` steps.
+  static Schedule constant(Index steps) { return Schedule({steps, Form::line, 1.0, 1.0}); }
+  /// From `start` up to 1 in a straight line, reached after `steps` steps. `start` above 0 keeps the
+  /// first step from doing nothing.
+  static Schedule warmup(Index steps, double start = 0.01) {
+    return Schedule({steps, Form::line, start, 1.0});
+  }
+  /// From 1 down to `end` in a straight line.
+  static Schedule linear(Index steps, double end = 0.0) {
+    return Schedule({steps, Form::line, 1.0, end});
+  }
+  /// From 1 down to `end` along half a cosine: end + (1 - end) (1 + cos(pi t)) / 2.
+  static Schedule cosine(Index steps, double end = 0.0) {
+    return Schedule({steps, Form::cosine, 1.0, end});
+  }
+  /// `Schedule::warmup(100).then(Schedule::cosine(900))`
+  Schedule then(const Schedule& next) const {
+    Schedule chain = *this;
+    chain.pieces_.insert(chain.pieces_.end(), next.pieces_.begin(), next.pieces_.end());
+    return chain;
+  }
+
+  Schedule() = default;
+
+ private:
+  enum class Form { line, cosine };
+  struct Piece {
+    Index steps;
+    Form form;
+    double from, to;
+
+    double at(Index step) const {
+      const double t = static_cast<double>(step) / static_cast<double>(steps);
+      const double left =
+          form == Form::line ? 1.0 - t : 0.5 * (1.0 + std::cos(std::numbers::pi * t));
+      return to + (from - to) * left;
+    }
+  };
+
+  explicit Schedule(Piece piece) : pieces_{piece} {
+    if (piece.steps < 0) fail<ConfigError>("a schedule of ", piece.steps, " steps");
+  }
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace hooked
