@@ -82,6 +82,16 @@ class Shape {
   int rank_ = 0;
 };
 
+/// An index of `axis` in [0, shape[axis]); negative indices count from the end.
+/// Throws ShapeError when it is outside.
+inline Index normalize_index(Index index, int axis, const Shape& shape) {
+  const Index size = shape[axis], i = index < 0 ? index + size : index;
+  if (i < 0 || i >= size) {
+    fail<ShapeError>("index ", index, " is outside axis ", axis, " of the shape ", shape);
+  }
+  return i;
+}
+
 /// Two shapes one after the other: `join({2, 3}, {4})` is [2, 3, 4].
 inline Shape join(Shape head, const Shape& tail) {
   for (const Index size : tail) head.push_back(size);

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/core/view.hpp"
+#include "hooked/core/walk.hpp"
 
 namespace hooked {
 
@@ -114,5 +114,9 @@ concept TensorLike = requires(const X& x) {
   typename X::value_type;
   { x.view() } -> std::same_as<View<const typename X::value_type>>;
 };
+
+/// A Tensor or a View with elements of type T.
+template <class X, class T>
+concept TensorOf = TensorLike<X> && std::same_as<typename X::value_type, T>;
 
 }  // namespace hooked

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "hooked/core/shape.hpp"
 
@@ -74,6 +75,8 @@ class View {
   int rank() const { return shape_.rank(); }
   Index size(int axis) const { return shape_[axis]; }
   Index numel() const { return shape_.numel(); }
+  /// How many elements lie between neighbours along each axis.
+  const Strides& strides() const { return strides_; }
   Index stride(int axis) const { return strides_[at(normalize_axis(axis, rank()))]; }
 
   /// One element; negative indices count from the end. Throws ShapeError outside the shape.
@@ -88,7 +91,7 @@ class View {
     }
     Index offset = 0;
     for (int axis = 0; axis < rank(); ++axis) {
-      offset += checked(axis, index[at(axis)]) * strides_[at(axis)];
+      offset += normalize_index(index[at(axis)], axis, shape_) * strides_[at(axis)];
     }
     return data_[offset];
   }
@@ -102,7 +105,7 @@ class View {
   View select(int axis, Index index) const {
     axis = normalize_axis(axis, rank());
     View part = *this;
-    part.data_ += checked(axis, index) * strides_[at(axis)];
+    part.data_ += normalize_index(index, axis, shape_) * strides_[at(axis)];
     part.shape_ = join(shape_.axes(0, axis), shape_.axes(axis + 1, rank()));
     for (int k = axis; k + 1 < rank(); ++k) part.strides_[at(k)] = strides_[at(k + 1)];
     return part;
@@ -153,9 +156,11 @@ class View {
   /// Throws ShapeError when the counts differ or the strides would need a copy.
   View reshape(std::initializer_list<Index> sizes) const {
     Index known = 1;
-    for (const Index size : sizes) known *= size < 0 ? 1 : size;
+    for (const Index size : sizes) known *= size == -1 ? 1 : size;
     Shape shape;
-    for (const Index size : sizes) shape.push_back(size < 0 ? numel() / (known ? known : 1) : size);
+    for (const Index size : sizes) {
+      shape.push_back(size == -1 && known > 0 ? numel() / known : size);
+    }
     return reshape(shape);
   }
   View reshape(const Shape& shape) const {
@@ -216,18 +221,10 @@ class View {
                                : Strides{d.innerStride(), d.outerStride()};
   }
 
-  Index checked(int axis, Index index) const {
-    const Index size = shape_[axis], i = index < 0 ? index + size : index;
-    if (i < 0 || i >= size) {
-      fail<ShapeError>("index ", index, " is outside axis ", axis, " of the shape ", shape_);
-    }
-    return i;
-  }
-
   View fold() const {
-    const Index columns = rank() == 0 ? 1 : shape_[-1];
-    const View folded = reshape(Shape{columns == 0 ? 0 : numel() / columns, columns});
-    if (columns > 1 && folded.strides_[1] != 1) {
+    const Index rows = rank() == 0 ? 1 : shape_.axes(0, rank() - 1).numel();
+    const View folded = reshape(Shape{rows, rank() == 0 ? 1 : shape_[-1]});
+    if (folded.size(1) > 1 && folded.strides_[1] != 1) {
       fail<ShapeError>("matrix(): the last axis of ", shape_, " has stride ", folded.strides_[1],
                        "; copy into a Tensor first");
     }
@@ -294,29 +291,6 @@ void for_each_element(View<T> x, Visit visit) {
       element -= x.stride(axis) * k;
       k = 0;
     }
-  }
-}
-
-/// Copies numbers between views of one shape. Throws ShapeError when the shapes differ.
-template <class T>
-void copy(View<const T> from, View<T> to) {
-  if (from.shape() != to.shape()) {
-    fail<ShapeError>("copy: from ", from.shape(), " to ", to.shape());
-  }
-  if (to.is_contiguous()) {
-    for_each_element(from, [&](Index i, const T& value) { to.data()[i] = value; });
-  } else if (from.is_contiguous()) {
-    for_each_element(to, [&](Index i, T& value) { value = from.data()[i]; });
-  } else {
-    std::array<Index, kMaxRank> index{};
-    const auto rank = static_cast<std::size_t>(to.rank());
-    for_each_element(from, [&](Index i, const T& value) {
-      for (std::size_t axis = rank; axis-- > 0;) {
-        index[axis] = i % to.size(static_cast<int>(axis));
-        i /= to.size(static_cast<int>(axis));
-      }
-      to[std::span<const Index>(index.data(), rank)] = value;
-    });
   }
 }
 

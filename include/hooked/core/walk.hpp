@@ -1,0 +1,70 @@
+// Walking several views in step: what copying, arithmetic, reductions and sorting stand on.
+#pragma once
+
+#include "hooked/core/view.hpp"
+
+namespace hooked {
+
+namespace detail {
+
+template <class Visit, class... T>
+void walk_axis(const Shape& shape, int axis, Visit& visit,
+               std::pair<T*, const Index*>... elements_and_strides) {
+  const bool innermost = axis + 1 == shape.rank();
+  for (Index i = 0, size = shape[axis]; i < size; ++i) {
+    if (innermost) {
+      visit(*elements_and_strides.first...);
+    } else {
+      walk_axis<Visit, T...>(shape, axis + 1, visit, elements_and_strides...);
+    }
+    ((elements_and_strides.first += elements_and_strides.second[axis]), ...);
+  }
+}
+
+}  // namespace detail
+
+/// Calls `visit(a, b, ...)` with the elements of all views at each index, in row-major order.
+/// Throws ShapeError when the shapes differ.
+template <class Visit, class First, class... Rest>
+void walk(Visit visit, View<First> first, View<Rest>... rest) {
+  const Shape& shape = first.shape();
+  [[maybe_unused]] const auto check = [&](const Shape& other) {
+    if (other != shape) fail<ShapeError>("walk: the shapes are ", shape, " and ", other);
+  };
+  (check(rest.shape()), ...);
+  if (shape.rank() == 0) {
+    visit(*first.data(), *rest.data()...);
+  } else {
+    detail::walk_axis<Visit, First, Rest...>(shape, 0, visit,
+                                             {first.data(), first.strides().data()},
+                                             {rest.data(), rest.strides().data()}...);
+  }
+}
+
+/// Calls `visit(line_a, line_b, ...)` with each line along `axis`, a view of rank 1. The views
+/// agree in all other axes; along `axis` each has its own length, and where one has none nothing is
+/// called.
+template <class Visit, class First, class... Rest>
+void for_each_line(int axis, Visit visit, View<First> first, View<Rest>... rest) {
+  if (first.size(axis) == 0 || ((rest.size(axis) == 0) || ...)) return;
+  const auto line = [axis](const auto& view, auto& start) {
+    return std::decay_t<decltype(view)>(&start, {view.size(axis)}, {view.stride(axis)});
+  };
+  walk([&](First& a, Rest&... others) { visit(line(first, a), line(rest, others)...); },
+       first.select(axis, 0), rest.select(axis, 0)...);
+}
+
+/// Copies numbers between views of one shape. Throws ShapeError when the shapes differ.
+template <class T>
+void copy(View<const std::type_identity_t<T>> from, View<T> to) {
+  if (from.shape() != to.shape()) {
+    fail<ShapeError>("copy: from ", from.shape(), " to ", to.shape());
+  }
+  if (from.is_contiguous() && to.is_contiguous()) {
+    std::copy_n(from.data(), from.numel(), to.data());
+  } else {
+    walk([](const T& a, T& b) { b = a; }, from, to);
+  }
+}
+
+}  // namespace hooked

@@ -1,0 +1,277 @@
+// shape.hpp, view.hpp, walk.hpp, tensor.hpp
+#include <algorithm>
+#include <numeric>
+
+#include "check.hpp"
+
+using namespace hooked;
+
+namespace {
+
+Tensor<double> counted(const Shape& shape) {
+  Tensor<double> x(shape);
+  std::iota(x.data(), x.data() + x.numel(), 0.0);
+  return x;
+}
+
+std::vector<const double*> addresses(View<const double> x) {
+  std::vector<const double*> all;
+  for_each_element(x, [&](Index, const double& element) { all.push_back(&element); });
+  return all;
+}
+
+// Every shape of up to four axes with `numel` elements.
+void all_shapes(Index numel, const Shape& head, std::vector<Shape>& found) {
+  if (numel == 1 && head.rank() > 0) found.push_back(head);
+  if (head.rank() == 4) return;
+  for (Index size = 1; size <= numel; ++size) {
+    if (numel % size == 0) all_shapes(numel / size, join(head, {size}), found);
+  }
+}
+
+// Contiguous, permuted, sliced, broadcast and selected windows on one block of numbers.
+std::vector<View<const double>> windows(const Tensor<double>& x) {
+  const View<const double> v = x.view();
+  std::vector<View<const double>> found{v, v.select(0, 1), v.select(1, -1), v.select(2, 0)};
+  for (const auto& order :
+       {std::vector<int>{0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}) {
+    found.push_back(v.permute({order[0], order[1], order[2]}));
+  }
+  for (int axis = 0; axis < 3; ++axis) {
+    found.push_back(v.slice(axis, 0, v.size(axis), 2));
+    found.push_back(v.slice(axis, 1, v.size(axis)));
+    found.push_back(v.slice(axis, 0, 1));
+    found.push_back(v.slice(axis, 0, 1).broadcast(v.shape()));
+  }
+  found.push_back(v.slice(2, 0, 1).transpose());
+  found.push_back(v.select(0, 0).broadcast({2, v.size(1), v.size(2)}));
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a shape knows its axes, counts from the end and prints itself", "[core][shape]") {
+  const Shape shape{2, 3, 4};
+  CHECK(shape.rank() == 3);
+  CHECK(shape.numel() == 24);
+  CHECK(shape[-1] == 4);
+  CHECK(shape[0] == 2);
+  CHECK(text(shape) == "[2, 3, 4]");
+  CHECK(text(Shape{}) == "[]");
+  CHECK(Shape{}.numel() == 1);
+  CHECK(Shape{0, 5}.numel() == 0);
+  CHECK(shape.axes(1, 3) == Shape{3, 4});
+  CHECK(join({2}, {3, 4}) == shape);
+  CHECK(shape != Shape{2, 3});
+  CHECK(normalize_axis(-3, 3) == 0);
+  CHECK(normalize_index(-1, 1, shape) == 2);
+}
+
+TEST_CASE("a shape refuses what it cannot be", "[core][shape]") {
+  CHECK(error_of<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6, 7}; }) == "a tensor has at most 6 axes");
+  CHECK(error_of<ShapeError>([] { Shape{2, -3}; }) == "an axis cannot have size -3");
+  CHECK(error_of<ShapeError>([] { Shape{2, 3}[2]; }) == "axis 2 does not exist: there are 2 axes");
+  CHECK(error_of<ShapeError>([] { normalize_axis(-3, 2); }) ==
+        "axis -3 does not exist: there are 2 axes");
+  CHECK(error_of<ShapeError>([] {
+          normalize_index(4, 0, {4, 2});
+        }) == "index 4 is outside axis 0 of the shape [4, 2]");
+}
+
+TEMPLATE_TEST_CASE("a tensor owns its numbers and copies them", "[core][tensor]", float, double) {
+  using T = TestType;
+  Tensor<T> x({2, 3}, {1, 2, 3, 4, 5, 6});
+  const Tensor<T> y = x;
+  x(1, -1) = 60;
+  CHECK(x(1, 2) == T(60));
+  CHECK(y(1, 2) == T(6));
+  CHECK(reinterpret_cast<std::uintptr_t>(x.data()) % 64 == 0);
+  CHECK(Tensor<T>().shape() == Shape{0});
+  CHECK(Tensor<T>::scalar(3).item() == T(3));
+  CHECK(Tensor<T>({2, 2}, T(7))(1, 0) == T(7));
+  CHECK(Tensor<T>(y.transpose())(2, 1) == T(6));
+  CHECK(Tensor<T>({2}, std::vector<T>{8, 9})(1) == T(9));
+  x.fill(0);
+  CHECK(difference(x, Tensor<T>({2, 3})) == "");
+  CHECK(error_of<ShapeError>([] {
+          Tensor<T>({2, 2}, {1, 2, 3});
+        }) == "a tensor of shape [2, 2] has 4 elements, 3 were given");
+  CHECK(error_of<ShapeError>([&] { y(0); }) == "1 indices given for a tensor of shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { y(0, 3); }) == "index 3 is outside axis 1 of the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { y(-3, 0); }) ==
+        "index -3 is outside axis 0 of the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { y.item(); }) == "item() wants one element, the shape is [2, 3]");
+}
+
+TEST_CASE("select, slice, permute, transpose and broadcast look without a copy", "[core][view]") {
+  const Tensor<double> x = counted({2, 3, 4});
+  CHECK(difference(x.select(1, -1), {2, 4}, {8, 9, 10, 11, 20, 21, 22, 23}) == "");
+  CHECK(difference(x.slice(2, 1, -1), {2, 3, 2}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22}) ==
+        "");
+  CHECK(difference(x.slice(2, 0, 4, 3).select(0, 0), {3, 2}, {0, 3, 4, 7, 8, 11}) == "");
+  CHECK(x.slice(1, 2, 2).shape() == Shape{2, 0, 4});
+  CHECK(x.permute({2, 0, -2})(3, 1, 2) == x(1, 2, 3));
+  CHECK(x.transpose()(1, 3, 2) == x(1, 2, 3));
+  CHECK(difference(x.select(0, 0).select(0, 0).broadcast({2, 4}), {2, 4},
+                   {0, 1, 2, 3, 0, 1, 2, 3}) == "");
+  CHECK(difference(x.slice(2, 1, 2).select(0, 0).broadcast({3, 2}), {3, 2}, {1, 1, 5, 5, 9, 9}) ==
+        "");
+  CHECK(x.select(0, 1).data() == x.data() + 12);
+}
+
+TEST_CASE("views refuse what does not fit, in words", "[core][view]") {
+  const Tensor<double> x = counted({2, 3});
+  CHECK(error_of<ShapeError>([&] { x.select(2, 0); }) == "axis 2 does not exist: there are 2 axes");
+  CHECK(error_of<ShapeError>([&] { x.select(1, 3); }) ==
+        "index 3 is outside axis 1 of the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { x.slice(1, 1, 4); }) ==
+        "slice 1:4:1 of axis 1 does not fit the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { x.slice(1, 2, 1); }) ==
+        "slice 2:1:1 of axis 1 does not fit the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { x.slice(1, 0, 2, 0); }) ==
+        "slice 0:2:0 of axis 1 does not fit the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { x.permute({0, 0}); }) == "permute needs each axis once");
+  CHECK(error_of<ShapeError>([&] { x.permute({1}); }) == "permute of 1 axes for the shape [2, 3]");
+  CHECK(error_of<ShapeError>([&] { x.select(0, 0).transpose(); }) ==
+        "transpose wants two axes, the shape is [3]");
+  CHECK(error_of<ShapeError>([&] {
+          x.broadcast({2, 2, 4});
+        }) == "broadcast: [2, 3] cannot become [2, 2, 4]");
+  CHECK(error_of<ShapeError>([&] { x.broadcast({3}); }) == "broadcast: [2, 3] cannot become [3]");
+  CHECK(error_of<ShapeError>([&] {
+          x.reshape({4, 2});
+        }) == "reshape: [2, 3] has 6 elements, [4, 2] has 8");
+  CHECK(error_of<ShapeError>([&] {
+          x.reshape({4, -1});
+        }) == "reshape: [2, 3] has 6 elements, [4, 1] has 4");
+  CHECK(error_of<ShapeError>([&] { x.reshape({-2, 3}); }) == "an axis cannot have size -2");
+  CHECK(
+      error_of<ShapeError>([&] { x.transpose().reshape({6}); }) ==
+      "reshape: [3, 2] as [6] would need a copy because of its strides; copy into a Tensor first");
+  CHECK(error_of<ShapeError>([&] { x.transpose().matrix(); }) ==
+        "matrix(): the last axis of [3, 2] has stride 3; copy into a Tensor first");
+  Tensor<double> y({3});
+  CHECK(error_of<ShapeError>([&] { copy(x.view(), y.view()); }) == "copy: from [2, 3] to [3]");
+  CHECK(error_of<ShapeError>([&] {
+          walk([](double, double) {}, x.view(), std::as_const(y).view());
+        }) == "walk: the shapes are [2, 3] and [3]");
+}
+
+TEST_CASE("reshape fills in one size", "[core][view]") {
+  const Tensor<double> x = counted({2, 3, 4});
+  CHECK(x.reshape({-1}).shape() == Shape{24});
+  CHECK(x.reshape({4, -1}).shape() == Shape{4, 6});
+  CHECK(x.reshape({-1, 24}).shape() == Shape{1, 24});
+  CHECK(Tensor<double>({0, 3}).reshape({-1, 3}).shape() == Shape{0, 3});
+}
+
+TEST_CASE("reshape of any window keeps the order, or refuses when that takes a copy",
+          "[core][view]") {
+  int kept = 0, refused = 0;
+  for (const Shape& shape : {Shape{2, 3, 4}, Shape{2, 2, 3}, Shape{2, 1, 6}, Shape{4, 2, 2}}) {
+    const Tensor<double> x = counted(shape);
+    for (const auto& window : windows(x)) {
+      const auto expected = addresses(window);
+      std::vector<Shape> targets;
+      all_shapes(window.numel(), {}, targets);
+      for (const Shape& target : targets) {
+        // Strides are forced by the first step along each axis; they do if all else follows.
+        View<const double>::Strides strides{};
+        Index step = 1;
+        for (int axis = target.rank() - 1; axis >= 0; --axis) {
+          if (target[axis] > 1) {
+            strides[static_cast<std::size_t>(axis)] =
+                expected[static_cast<std::size_t>(step)] - expected[0];
+          }
+          step *= target[axis];
+        }
+        const bool possible =
+            addresses(View<const double>(expected[0], target, strides)) == expected;
+        std::string outcome = "kept";
+        try {
+          const auto reshaped = window.reshape(target);
+          if (reshaped.shape() != target || addresses(reshaped) != expected) outcome = "wrong";
+        } catch (const ShapeError&) {
+          outcome = "refused";
+        }
+        INFO("window " << window.shape() << " as " << target);
+        CHECK(outcome == (possible ? "kept" : "refused"));
+        ++(possible ? kept : refused);
+      }
+    }
+  }
+  CHECK(kept > 500);
+  CHECK(refused > 500);
+}
+
+TEST_CASE("copying between any two windows of one shape copies every element",
+          "[core][view][walk]") {
+  for (const Shape& shape : {Shape{2, 3, 4}, Shape{3, 3, 3}}) {
+    const Tensor<double> source = counted(shape);
+    Tensor<double> target(shape);
+    for (const auto& from : windows(source)) {
+      for (const auto& window : windows(target)) {
+        if (from.shape() != window.shape()) continue;
+        const auto seen = addresses(window);
+        if (seen.size() > 1 && seen[0] == seen[1]) continue;  // a broadcast is not to be written to
+        target.fill(-1.0);
+        const View<double> to(target.data() + (window.data() - target.data()), window.shape(),
+                              window.strides());
+        copy(from, to);
+        bool broadcast = false;
+        for (int axis = 0; axis < to.rank(); ++axis) broadcast |= to.stride(axis) == 0;
+        if (!broadcast) CHECK(difference(from, to) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("matrix and array fold the leading axes, also of strided views", "[core][view]") {
+  Tensor<double> x = counted({2, 3, 4});
+  CHECK(x.matrix().rows() == 6);
+  CHECK(x.matrix()(5, 3) == 23);
+  CHECK(x.slice(2, 1, 3).matrix()(5, 1) == 22);
+  CHECK(x.slice(2, 1, 3).matrix().outerStride() == 4);
+  CHECK(x.select(0, 1).select(0, 0).matrix().rows() == 1);
+  CHECK(x.select(0, 1).select(0, 0).broadcast({5, 4}).matrix()(4, 2) == 14);
+  CHECK(x.slice(2, 1, 2).matrix()(4, 0) == 17);
+  CHECK(Tensor<double>::scalar(2.0).matrix()(0, 0) == 2.0);
+  x.array() *= 2.0;
+  CHECK(x(1, 2, 3) == 46);
+
+  const Tensor<double> empty({3, 0}), none({0, 3});
+  CHECK(empty.matrix().rows() == 3);
+  CHECK(empty.matrix().cols() == 0);
+  CHECK(none.matrix().rows() == 0);
+  CHECK(none.matrix().cols() == 3);
+}
+
+TEST_CASE("an Eigen matrix of either storage order becomes a view without a copy", "[core][view]") {
+  Eigen::MatrixXd columns(2, 3);
+  columns << 1, 2, 3, 4, 5, 6;
+  const View<double> view(columns);
+  CHECK(difference(view, {2, 3}, {1, 2, 3, 4, 5, 6}) == "");
+  view(1, 0) = 40;
+  CHECK(columns(1, 0) == 40);
+  const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = columns;
+  CHECK(difference(View<const double>(rows), view) == "");
+  const Eigen::Vector3d vector(7, 8, 9);
+  CHECK(difference(View<const double>(vector), {3, 1}, {7, 8, 9}) == "");
+  auto right = columns.rightCols(2);
+  CHECK(difference(View<double>(right), {2, 2}, {2, 3, 5, 6}) == "");
+}
+
+TEST_CASE("lines run along any axis, and there are none where an axis is empty", "[core][walk]") {
+  const Tensor<double> x = counted({2, 3, 2});
+  Tensor<double> ends({2, 1, 2});
+  for_each_line(
+      1, [](View<const double> line, View<double> end) { end(0) = line(-1) - line(0); }, x.view(),
+      ends.view());
+  CHECK(difference(ends, {2, 1, 2}, {4, 4, 4, 4}) == "");
+  int calls = 0;
+  for_each_line(
+      0, [&](View<const double>) { ++calls; }, std::as_const(x).slice(0, 1, 1));
+  for_each_line(
+      0, [&](View<const double>) { ++calls; }, std::as_const(x).slice(1, 1, 1));
+  CHECK(calls == 0);
+}
