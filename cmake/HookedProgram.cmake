@@ -1,22 +1,32 @@
-# What only our own programs are built with. The target is never exported, so none of it reaches a
+# What only our own programs are built with. Neither target is exported, so none of it reaches a
 # consumer.
 include(CheckCXXCompilerFlag)
 
-add_library(hooked_own INTERFACE)
+add_library(hooked_warnings INTERFACE)
 if(MSVC)
-  target_compile_options(hooked_own INTERFACE /W4 /bigobj $<$<BOOL:${HOOKED_WERROR}>:/WX>)
+  target_compile_options(hooked_warnings INTERFACE /W4 $<$<BOOL:${HOOKED_WERROR}>:/WX>)
 else()
-  target_compile_options(hooked_own INTERFACE
+  target_compile_options(hooked_warnings INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${HOOKED_WERROR}>:-Werror>)
 endif()
+
+add_library(hooked_native INTERFACE)
 if(HOOKED_NATIVE)
   check_cxx_compiler_flag(-march=native HOOKED_HAVE_MARCH_NATIVE)
-  target_compile_options(hooked_own INTERFACE
-    $<$<BOOL:${HOOKED_HAVE_MARCH_NATIVE}>:-march=native>)
+  if(HOOKED_HAVE_MARCH_NATIVE)
+    target_compile_options(hooked_native INTERFACE -march=native)
+  endif()
 endif()
 
 # hooked_program(name source...): one program of ours.
 function(hooked_program name)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE hooked::hooked hooked_own)
+  target_link_libraries(${name} PRIVATE hooked::hooked hooked_warnings hooked_native)
+endfunction()
+
+# hooked_unit(name source...): units that are compiled when somebody asks, to see whether they do.
+function(hooked_unit name)
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  target_link_libraries(${name} PRIVATE hooked::hooked hooked_warnings)
+  target_compile_options(${name} PRIVATE $<$<NOT:$<BOOL:${MSVC}>>:-O0>)
 endfunction()

@@ -1,4 +1,4 @@
-// expect: static assertion failed.*this must not compile
+// expect: static.assert.*this must not compile
 #include "hooked/core/version.hpp"
 
 static_assert(hooked::version.empty(), "this must not compile");
