@@ -1,5 +1,5 @@
-// attention_mix: z[b, i, h] = sum_j pattern[b, h, i, j] v[b, j, h] (contract, 5.1); hook_z shows it.
-// Backward: d pattern_ij = dz_i . v_j, dv_j = sum_i pattern_ij dz_i.
+// attention_mix: z[b, i, h] = sum_j pattern[b, h, i, j] v[b, j, h] (contract, 5.1); hook_z shows
+// it. Backward: d pattern_ij = dz_i . v_j, dv_j = sum_i pattern_ij dz_i.
 #pragma once
 
 #include "hooked/ops/op.hpp"
@@ -11,7 +11,8 @@ struct AttentionMix {
   static constexpr int inputs = 2;
   struct Args {};
 
-  /// pattern [batch, head, query, key], v [batch, key, head, d_head] -> [batch, query, head, d_head]
+  /// pattern [batch, head, query, key], v [batch, key, head, d_head] -> [batch, query, head,
+  /// d_head]
   static Shape shape(const Args&, const Shape& pattern, const Shape& v) {
     if (pattern.rank() != 4 || v.rank() != 4 || pattern[0] != v[0] || pattern[1] != v[2] ||
         pattern[3] != v[1]) {
@@ -46,7 +47,9 @@ struct AttentionMix {
   }
 
   static std::vector<Sample<Args>> samples() {
-    return {{{}, {{2, 2, 3, 3}, {2, 3, 2, 4}}}, {{}, {{1, 3, 1, 4}, {1, 4, 3, 2}}}};
+    return {{{}, {{2, 2, 3, 3}, {2, 3, 2, 4}}},
+            {{}, {{1, 3, 1, 4}, {1, 4, 3, 2}}},
+            {{}, {{2, 2, 32, 32}, {2, 32, 2, 16}}}};
   }
 };
 

@@ -4,6 +4,8 @@
 // constant, so what arrives there is dropped.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 
@@ -15,10 +17,10 @@ struct AttentionScores {
   static constexpr std::string_view name = "attention_scores";
   static constexpr int inputs = 2;
   struct Args {
-    double divisor = 1.0;                      // sqrt(d_head), usually
-    bool causal = true;                        // query i sees keys 0..i
-    const Token* query_position = nullptr;     // [query]; null: query i stands at position i
-    const std::uint8_t* key_visible = nullptr; // [batch, key], 0 hides a key (padding); null: all
+    double divisor = 1.0;                       // sqrt(d_head), usually
+    bool causal = true;                         // query i sees keys 0..i
+    const Token* query_position = nullptr;      // [query]; null: query i stands at position i
+    const std::uint8_t* key_visible = nullptr;  // [batch, key], 0 hides a key (padding); null: all
   };
 
   /// q [batch, query, head, d_head], k [batch, key, head, d_head] -> [batch, head, query, key]
@@ -42,9 +44,8 @@ struct AttentionScores {
         auto S = scores.select(0, b).select(0, h).matrix();  // [query, key]
         S.noalias() = head(q, b, h) * head(k, b, h).transpose();
         S *= scale;
-        for_each_hidden(args, b, S.rows(), S.cols(), [&](Index i, Index j) {
-          S(i, j) = -std::numeric_limits<T>::infinity();
-        });
+        for_each_hidden(args, b, S.rows(), S.cols(),
+                        [&](Index i, Index j) { S(i, j) = kHidden<T>; });
       }
     }
   }
@@ -53,14 +54,26 @@ struct AttentionScores {
   static void backward(const Args& args, View<const T> q, View<const T> k, View<const T> scores,
                        View<const T> dscores, Acc<T> dq, Acc<T> dk) {
     const T scale = static_cast<T>(1.0 / args.divisor);
+    const Index queries = scores.size(2), keys = scores.size(3);
+    // A masked copy of dS, a tile at a time, on the stack: a product would take the heap for it.
+    constexpr Index kTile = 64;
+    std::array<T, kTile * kTile> tile;
     for (Index b = 0; b < scores.size(0); ++b) {
       for (Index h = 0; h < scores.size(1); ++h) {
-        // Zero where the score is the constant -inf.
         const auto S = scores.select(0, b).select(0, h).array();
         const auto dS = dscores.select(0, b).select(0, h).array();
-        const auto visible = (S == -std::numeric_limits<T>::infinity()).select(T(0), dS * scale);
-        head(dq, b, h).matrix() += visible.matrix() * head(k, b, h);
-        head(dk, b, h).matrix() += visible.matrix().transpose() * head(q, b, h);
+        for (Index i = 0; i < queries; i += kTile) {
+          for (Index j = 0; j < keys; j += kTile) {
+            const Index rows = std::min(kTile, queries - i), columns = std::min(kTile, keys - j);
+            MatrixMap<T> visible(tile.data(), rows, columns, Eigen::OuterStride<>(columns));
+            visible.array() = (S.block(i, j, rows, columns) == kHidden<T>)
+                                  .select(T(0), dS.block(i, j, rows, columns) * scale);
+            head(dq, b, h).slice(0, i, i + rows).matrix() +=
+                visible * head(k, b, h).middleRows(j, columns);
+            head(dk, b, h).slice(0, j, j + columns).matrix() +=
+                visible.transpose() * head(q, b, h).middleRows(i, rows);
+          }
+        }
       }
     }
   }
@@ -71,10 +84,14 @@ struct AttentionScores {
     return {{{.divisor = 2.0}, {{2, 3, 2, 4}, {2, 3, 2, 4}}},
             {{.causal = false}, {{1, 2, 1, 3}, {1, 5, 1, 3}}},
             {{.query_position = last}, {{2, 1, 2, 3}, {2, 3, 2, 3}}},
-            {{.key_visible = padded}, {{2, 3, 1, 2}, {2, 3, 1, 2}}}};
+            {{.key_visible = padded}, {{2, 3, 1, 2}, {2, 3, 1, 2}}},
+            {{.divisor = 4.0}, {{2, 70, 1, 16}, {2, 70, 1, 16}}}};
   }
 
  private:
+  template <Scalar T>
+  static constexpr T kHidden = -std::numeric_limits<T>::infinity();
+
   // The [pos, d_head] matrix of one head; works for View and Acc alike.
   template <class T>
   static MatrixMap<T> head(View<T> x, Index b, Index h) {

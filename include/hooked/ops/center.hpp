@@ -21,13 +21,14 @@ struct Center {
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<T> y) {
     const auto X = x.array();
-    y.array() = X.colwise() - X.rowwise().mean();
+    auto Y = y.array();
+    for (Index r = 0; r < X.rows(); ++r) Y.row(r) = X.row(r) - X.row(r).mean();
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T>, View<const T>, View<const T> dy, Acc<T> dx) {
     const auto dY = dy.array();
-    dx.array() += dY.colwise() - dY.rowwise().mean();
+    dx.add_rows([&](Index r) { return dY.row(r) - dY.row(r).mean(); });
   }
 
   static std::vector<Sample<Args>> samples() {

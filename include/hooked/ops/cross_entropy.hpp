@@ -1,9 +1,9 @@
-// cross_entropy: loss[r] = log(sum_j exp(x[r, j])) - x[r, label[r]], natural logarithm, for each row
-// of logits; rows labelled kIgnored give 0 (contract, 5.5).
-// Computed in double also for float logits. With rest = sum over the other tokens of
-// exp(x_j - x_label), loss = log1p(rest): no cancellation however small the loss is, where float
-// log-softmax floors at 1e-7 and makes long training runs spike.
-// Backward: dx_j = dy (p_j - [j = label]), and p_label - 1 = -(sum of the other p_j).
+// cross_entropy: loss[r] = log(sum_j exp(x[r, j])) - x[r, label[r]], natural logarithm, for each
+// row of logits; rows labelled kIgnored give 0 (contract, 5.5). Computed in double also for float
+// logits. With rest = sum over the other tokens of exp(x_j - x_label), loss = log1p(rest): no
+// cancellation however small the loss is, where float log-softmax floors at 1e-7 and makes long
+// training runs spike. Backward: dx_j = dy (p_j - [j = label]), and p_label - 1 = -(sum of the
+// other p_j).
 #pragma once
 
 #include <algorithm>
@@ -62,7 +62,8 @@ struct CrossEntropy {
         slope.row(r).segment(start, n) = e.template cast<T>();
       }
       const double total = rest + std::exp(at_label);
-      loss.data()[r] = static_cast<T>(at_label == 0.0 ? std::log1p(rest) : std::log(total) - at_label);
+      loss.data()[r] =
+          static_cast<T>(at_label == 0.0 ? std::log1p(rest) : std::log(total) - at_label);
       slope.row(r) *= static_cast<T>(1.0 / total);
       slope(r, label) = static_cast<T>(-rest / total);
     }

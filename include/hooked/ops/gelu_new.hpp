@@ -24,7 +24,7 @@ struct GeluNewFunction {
 
  private:
   template <Scalar T>
-  static constexpr T kSqrt2OverPi = std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>;
+  static constexpr T kSqrt2OverPi = std::numbers::sqrt2_v<T>* std::numbers::inv_sqrtpi_v<T>;
   template <Scalar T>
   static T u(T x) {
     return kSqrt2OverPi<T> * (x + T(0.044715) * x * x * x);

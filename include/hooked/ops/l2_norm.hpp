@@ -24,12 +24,12 @@ struct L2Norm {
   }
 
   template <Scalar T>
-  static void backward(const Args&, View<const T> x, View<const T> y, View<const T> dy,
-                       Acc<T> dx) {
+  static void backward(const Args&, View<const T> x, View<const T> y, View<const T> dy, Acc<T> dx) {
     const auto X = x.array();
-    const auto Y = y.reshape(Shape{X.rows(), 1}).array().col(0);
-    const auto dY = dy.reshape(Shape{X.rows(), 1}).array().col(0);
-    dx.array() += X.colwise() * (Y == T(0)).select(T(0), dY / Y);
+    dx.add_rows([&](Index r) {
+      const T length = y.data()[r];
+      return X.row(r) * (length == T(0) ? T(0) : dy.data()[r] / length);
+    });
   }
 
   static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}}}; }

@@ -23,8 +23,8 @@ struct Multiply {
   }
 
   template <Scalar T>
-  static void backward(const Args&, View<const T> a, View<const T> b, View<const T>, View<const T> dy,
-                       Acc<T> da, Acc<T> db) {
+  static void backward(const Args&, View<const T> a, View<const T> b, View<const T>,
+                       View<const T> dy, Acc<T> da, Acc<T> db) {
     da.array() += dy.array() * b.array();
     db.array() += dy.array() * a.array();
   }

@@ -18,6 +18,7 @@
 // its first n inputs are rows of activations, all others are parameters.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <string_view>
 #include <type_traits>
@@ -84,11 +85,34 @@ class Acc {
   Sum<MatrixMap<T>> matrix() const { return {folded().matrix(), touched_}; }
   Sum<ArrayMap<T>> array() const { return {folded().array(), touched_}; }
 
+  /// Row by row, for terms that need a number of their own for each row: adds `term(r)`, an array
+  /// expression, to row r of `array()`. (Eigen would keep such a column of numbers on the heap.)
+  template <class Term>
+  void add_rows(Term term) const {
+    if (!*this) return;
+    auto rows = folded().array();
+    for (Index r = 0; r < rows.rows(); ++r) {
+      if (*touched_) {
+        rows.row(r) += term(r);
+      } else {
+        rows.row(r) = term(r);
+      }
+    }
+    *touched_ = true;
+  }
+
   /// One part: index `i` of `axis`. Parts may be added to in any order and number.
   Acc select(int axis, Index i) const {
     if (!*this) return {};
     clear_if_untouched();
     return {gradient_.select(axis, i), touched_};
+  }
+
+  /// As select, but of [start, stop) of `axis`, which stays.
+  Acc slice(int axis, Index start, Index stop) const {
+    if (!*this) return {};
+    clear_if_untouched();
+    return {gradient_.slice(axis, start, stop), touched_};
   }
 
   /// Raw memory to add to, cleared if it held nothing; null where nobody wants it.
@@ -105,7 +129,11 @@ class Acc {
   View<T> folded() const { return *this ? gradient_ : View<T>(nullptr, Shape{0, 0}); }
   void clear_if_untouched() const {
     if (*touched_) return;
-    for_each_element(gradient_, [](Index, T& element) { element = T(0); });
+    if (gradient_.is_contiguous()) {
+      std::fill_n(gradient_.data(), gradient_.numel(), T(0));
+    } else {
+      for_each_element(gradient_, [](Index, T& element) { element = T(0); });
+    }
     *touched_ = true;
   }
 

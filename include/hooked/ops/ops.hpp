@@ -1,5 +1,5 @@
-// The one list of all operations. It drives the gradient test, the mutation test of the checker, the
-// allocation test and the op benchmark; record() refuses an op of ours that is not in it.
+// The one list of all operations. It drives the gradient test, the mutation test of the checker,
+// the allocation test and the op benchmark; record() refuses an op of ours that is not in it.
 #pragma once
 
 #include <tuple>
@@ -34,11 +34,10 @@
 
 namespace hooked {
 
-using AllOps =
-    std::tuple<Add, AddBias, AttentionMix, AttentionScores, Center, CrossEntropy, DivideRows,
-               GatherRows, Gelu, GeluNew, HeadLinear, L1Norm, L2Norm, Linear, Multiply, Relu,
-               RmsScale, Scale, ScaleColumns, Silu, Softmax, SquaredError, Subtract, Sum, SumHeads,
-               Where>;
+using AllOps = std::tuple<Add, AddBias, AttentionMix, AttentionScores, Center, CrossEntropy,
+                          DivideRows, GatherRows, Gelu, GeluNew, HeadLinear, L1Norm, L2Norm, Linear,
+                          Multiply, Relu, RmsScale, Scale, ScaleColumns, Silu, Softmax,
+                          SquaredError, Subtract, Sum, SumHeads, Where>;
 
 namespace detail {
 template <class O, class List>

@@ -28,10 +28,10 @@ struct RmsScale {
   }
 
   template <Scalar T>
-  static void backward(const Args&, View<const T> x, View<const T> s, View<const T> ds,
-                       Acc<T> dx) {
+  static void backward(const Args&, View<const T> x, View<const T> s, View<const T> ds, Acc<T> dx) {
     const auto X = x.array();
-    dx.array() += X.colwise() * (ds.array() / (s.array() * static_cast<T>(X.cols()))).col(0);
+    const auto n = static_cast<T>(X.cols());
+    dx.add_rows([&](Index r) { return X.row(r) * (ds.data()[r] / (n * s.data()[r])); });
   }
 
   static std::vector<Sample<Args>> samples() {

@@ -27,9 +27,7 @@ struct Scale {
     dx.array() += dy.array() * static_cast<T>(args.factor);
   }
 
-  static std::vector<Sample<Args>> samples() {
-    return {{{2.5}, {{3, 4}}}, {{-1.0}, {{2, 3, 5}}}};
-  }
+  static std::vector<Sample<Args>> samples() { return {{{2.5}, {{3, 4}}}, {{-1.0}, {{2, 3, 5}}}}; }
 };
 
 }  // namespace hooked

@@ -43,7 +43,7 @@ struct Softmax {
   static void backward(const Args&, View<const T>, View<const T> p, View<const T> dy, Acc<T> dx) {
     const auto P = p.array();
     const auto dY = dy.array();
-    dx.array() += P * (dY.colwise() - (dY * P).rowwise().sum());
+    dx.add_rows([&](Index r) { return P.row(r) * (dY.row(r) - (dY.row(r) * P.row(r)).sum()); });
   }
 
   static std::vector<Sample<Args>> samples() {

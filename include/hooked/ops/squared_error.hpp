@@ -1,5 +1,5 @@
-// squared_error: loss[r] = mean over the last axis of (x - target)^2; its mean over rows is the mean
-// squared error. Backward: dx = 2 dy (x - target) / n, dtarget = -dx.
+// squared_error: loss[r] = mean over the last axis of (x - target)^2; its mean over rows is the
+// mean squared error. Backward: dx = 2 dy (x - target) / n, dtarget = -dx.
 #pragma once
 
 #include "hooked/ops/op.hpp"
@@ -31,10 +31,10 @@ struct SquaredError {
   static void backward(const Args&, View<const T> x, View<const T> target, View<const T>,
                        View<const T> dloss, Acc<T> dx, Acc<T> dtarget) {
     const auto X = x.array();
-    const auto slope = dloss.reshape(Shape{X.rows(), 1}).array().col(0) *
-                       (T(2) / static_cast<T>(X.cols()));
-    dx.array() += (X - target.array()).colwise() * slope;
-    dtarget.array() += (target.array() - X).colwise() * slope;
+    const auto Target = target.array();
+    const auto slope = [&](Index r) { return T(2) * dloss.data()[r] / static_cast<T>(X.cols()); };
+    dx.add_rows([&](Index r) { return (X.row(r) - Target.row(r)) * slope(r); });
+    dtarget.add_rows([&](Index r) { return (Target.row(r) - X.row(r)) * slope(r); });
   }
 
   static std::vector<Sample<Args>> samples() {

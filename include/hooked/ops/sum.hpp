@@ -1,5 +1,5 @@
-// sum: y = c sum(x) over all elements, a scalar; with c = 1/n the mean. Added up in double, also for
-// float. Backward: dx = c dy everywhere.
+// sum: y = c sum(x) over all elements, a scalar; with c = 1/n the mean. Added up in double, also
+// for float. Backward: dx = c dy everywhere.
 #pragma once
 
 #include "hooked/ops/op.hpp"

@@ -31,9 +31,7 @@ struct SumHeads {
     for (Index h = 0; h < x.size(-2); ++h) dx.select(-2, h).array() += dy.array();
   }
 
-  static std::vector<Sample<Args>> samples() {
-    return {{{}, {{3, 2, 4}}}, {{}, {{2, 2, 3, 1}}}};
-  }
+  static std::vector<Sample<Args>> samples() { return {{{}, {{3, 2, 4}}}, {{}, {{2, 2, 3, 1}}}}; }
 };
 
 }  // namespace hooked
