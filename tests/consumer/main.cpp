@@ -3,6 +3,6 @@
 #include <iostream>
 
 int main() {
-  std::cout << "hooked " << hooked::version << '\n';
-  return hooked::version.empty() ? 1 : 0;
+  std::cout << "hooked " << hooked::library_version << '\n';
+  return hooked::library_version.empty() ? 1 : 0;
 }

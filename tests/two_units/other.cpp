@@ -2,4 +2,4 @@
 
 std::string_view version_of_the_other_unit();
 
-std::string_view version_of_the_other_unit() { return hooked::version; }
+std::string_view version_of_the_other_unit() { return hooked::library_version; }

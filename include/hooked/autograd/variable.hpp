@@ -41,7 +41,8 @@ class Variable {
   Node<T>& node() const { return *node_; }
   explicit operator bool() const { return node_ != nullptr; }
 
-  /// The numbers as they are kept: of the contract's shape, or distinct rows where `rows()` says so.
+  /// The numbers as they are kept: of the contract's shape, or distinct rows where `rows()` says
+  /// so.
   View<const T> value() const { return node_->value; }
   const Shape& shape() const { return node_->value.shape(); }
   const RowMap* rows() const { return node_->rows; }

@@ -9,6 +9,6 @@
 
 namespace hooked {
 
-inline constexpr std::string_view version = "0.1.0";
+inline constexpr std::string_view library_version = "0.1.0";
 
 }  // namespace hooked

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,13 @@
 #include "hooked/core/error.hpp"
 
 namespace hooked {
+
+/// The leading digits of `digits` as a number; empty where there are none or too many.
+inline std::optional<int> leading_number(std::string_view digits) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
+}
 
 /// The full name of a site from its short name, the block and the kind of layer ("a" or "attn",
 /// "m" or "mlp", "b" or "block", "ln1", "ln2"). Without a block, "scale" and "normalized" mean
@@ -22,12 +30,11 @@ inline std::string act_name(std::string_view short_name, std::optional<int> laye
   if (name.find('.') != std::string::npos || name.starts_with("hook_")) return name;
 
   // Compact form: letters, digits, letters. "l1" style names do not occur among sites.
-  const auto digit = name.find_first_of("0123456789");
-  if (!layer && digit != std::string::npos) {
+  const auto digit = std::min(name.find_first_of("0123456789"), name.size());
+  if (!layer && (layer = leading_number(std::string_view(name).substr(digit)))) {
     const auto after = std::min(name.find_first_not_of("0123456789", digit), name.size());
-    layer = std::stoi(name.substr(digit, after - digit));
     if (type.empty()) type = name.substr(after);
-    name = name.substr(0, digit);
+    name.resize(digit);
   }
 
   constexpr std::array<std::pair<std::string_view, std::string_view>, 8> aliases{
@@ -47,7 +54,7 @@ inline std::string act_name(std::string_view short_name, std::optional<int> laye
     type = "attn";
   } else if (is_one_of("pre", "post", "mid", "pre_linear")) {
     type = "mlp";
-  } else if (type == "a") {
+  } else if (type == "a" || type == "attention") {
     type = "attn";
   } else if (type == "m") {
     type = "mlp";

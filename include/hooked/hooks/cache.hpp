@@ -96,7 +96,10 @@ class ActivationCache {
   int n_layers() const {
     int highest = -1;
     for (const auto& [name, value] : entries_) {
-      if (name.starts_with("blocks.")) highest = std::max(highest, std::stoi(name.substr(7)));
+      constexpr std::string_view prefix = "blocks.";
+      if (!name.starts_with(prefix)) continue;
+      highest = std::max(highest,
+                         leading_number(std::string_view(name).substr(prefix.size())).value_or(-1));
     }
     return highest + 1;
   }

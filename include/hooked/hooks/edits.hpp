@@ -2,7 +2,7 @@
 // Each is a differentiable op on the tape, so gradients through an edited run are right.
 #pragma once
 
-#include <memory>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,13 +15,32 @@
 
 namespace hooked {
 
-/// Which part of an activation an edit touches; an empty list means all of that axis.
+/// Some indices of one axis; negative ones count from the end. By default all of them; an empty
+/// vector is none, so that an edit of a computed list that came out empty edits nothing.
+class Indices {
+ public:
+  Indices() = default;
+  Indices(std::initializer_list<Index> chosen) : chosen_(chosen) {}
+  Indices(std::vector<Index> chosen) : chosen_(std::move(chosen)) {}
+
+  bool all() const { return !chosen_; }
+  /// Empty where all are meant.
+  const std::vector<Index>& chosen() const {
+    static const std::vector<Index> kNone;
+    return chosen_ ? *chosen_ : kNone;
+  }
+
+ private:
+  std::optional<std::vector<Index>> chosen_;
+};
+
+/// Which part of an activation an edit touches; an axis that is not given is touched whole.
 /// `positions` are queries at attention scores and patterns; `neurons` index the last axis.
 struct Units {
-  std::vector<Index> batch = {};
-  std::vector<Index> positions = {};
-  std::vector<Index> heads = {};
-  std::vector<Index> neurons = {};
+  Indices batch = {};
+  Indices positions = {};
+  Indices heads = {};
+  Indices neurons = {};
 };
 
 namespace detail {
@@ -35,13 +54,13 @@ const std::uint8_t* unit_mask(Variable<T> x, const Units& units, const Site& sit
   auto* bytes = x.tape().arena().template allocate<std::uint8_t>(count);
   std::fill_n(bytes, count, std::uint8_t{1});
   const View<std::uint8_t> mask(bytes, shape);
-  const auto keep_only = [&](int axis, const char* what, const std::vector<Index>& chosen) {
-    if (chosen.empty()) return;
+  const auto keep_only = [&](int axis, const char* what, const Indices& indices) {
+    if (indices.all()) return;
     if (axis < 0) {
       fail<ShapeError>("an edit of ", what, " at ", site.name, ": its axes are ", site.axes_text());
     }
     std::vector<bool> in(static_cast<std::size_t>(shape[axis]), false);
-    for (const Index i : chosen) {
+    for (const Index i : indices.chosen()) {
       if (i < -shape[axis] || i >= shape[axis]) {
         fail<ShapeError>("an edit of ", what, " ", i, " at ", site.name, ": its shape is ", shape);
       }
@@ -88,9 +107,9 @@ struct ScaleEdit {
   operator Hook<T>() const {
     return {where, [factor = factor, units = units](Variable<T> x, const HookPoint& point) {
               // Times zero would keep NaN and minus infinity alive; zero is a value of its own.
-              const Variable<T> value =
-                  factor == 0.0 ? x.tape().constant_copy(Tensor<T>(x.shape()).view())
-                                : record<Scale>({factor}, x);
+              const Variable<T> value = factor == 0.0
+                                            ? x.tape().constant_copy(Tensor<T>(x.shape()).view())
+                                            : record<Scale>({factor}, x);
               return detail::put(x, value, units, point.site);
             }};
   }
@@ -112,12 +131,10 @@ inline ScaleEdit scale(SiteSelector where, double factor, Units units = {}) {
 template <TensorLike X>
 auto replace(SiteSelector where, const X& value, Units units = {}) {
   using T = typename X::value_type;
-  return Hook<T>(std::move(where),
-                 [value = Tensor<T>(value.view()), units = std::move(units)](
-                     Variable<T> x, const HookPoint& point) {
-                   return detail::put(x, detail::spread(x, value.view(), point.site), units,
-                                      point.site);
-                 });
+  return Hook<T>(std::move(where), [value = Tensor<T>(value.view()), units = std::move(units)](
+                                       Variable<T> x, const HookPoint& point) {
+    return detail::put(x, detail::spread(x, value.view(), point.site), units, point.site);
+  });
 }
 
 /// `value`, broadcast as in replace(), is added to the units: steering.
@@ -152,7 +169,8 @@ auto mean_ablate(SiteSelector where, const X& reference, Units units = {}) {
 }
 
 /// Resample ablation: each element of the batch takes the units of a random other one of
-/// `reference` [batch, ...], an activation of the same site.
+/// `reference` [batch, ...], an activation of the same site. All together they go round in one
+/// random circle, so none keeps its own (in a batch of one it must).
 template <TensorLike X>
 auto resample_ablate(SiteSelector where, const X& reference, Seed seed, Units units = {}) {
   using T = typename X::value_type;
@@ -161,8 +179,8 @@ auto resample_ablate(SiteSelector where, const X& reference, Seed seed, Units un
   std::vector<Index> order(static_cast<std::size_t>(all.size(0)));
   Random(seed, "resample_ablate").permutation(order);
   Tensor<T> shuffled(all.shape());
-  for (Index b = 0; b < all.size(0); ++b) {
-    copy(all.select(0, order[static_cast<std::size_t>(b)]), shuffled.select(0, b));
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    copy(all.select(0, order[(i + 1) % order.size()]), shuffled.select(0, order[i]));
   }
   return replace(std::move(where), shuffled, std::move(units));
 }

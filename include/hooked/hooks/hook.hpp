@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -41,8 +42,8 @@ class SiteSelector {
     }
     if (found.empty() && predicate_) fail<NameError>("the predicate fits no hook point");
     if (found.empty()) {
-      fail<NameError>("no hook point is named \"", text_, "\"; the nearest are: ",
-                      nearest_names(text_, sites.names()));
+      fail<NameError>("no hook point is named \"", text_,
+                      "\"; the nearest are: ", nearest_names(text_, sites.names()));
     }
     return found;
   }
@@ -84,11 +85,17 @@ struct Hook {
     if constexpr (std::is_invocable_r_v<Variable<T>, F&, Variable<T>, const HookPoint&>) {
       return Edit(std::move(function));
     } else if constexpr (std::is_invocable_v<F&, View<const T>, const HookPoint&>) {
+      static_assert(
+          std::is_void_v<std::invoke_result_t<F&, View<const T>, const HookPoint&>>,
+          "a hook that only reads gives nothing back; to replace an activation, overwrite "
+          "a View<T> or give back a Variable<T>");
       return Observe(std::move(function));
     } else {
       static_assert(std::is_invocable_v<F&, View<T>, const HookPoint&>,
                     "a hook is a function of (View<const T> or View<T> or Variable<T>, "
                     "const HookPoint&)");
+      static_assert(std::is_void_v<std::invoke_result_t<F&, View<T>, const HookPoint&>>,
+                    "a hook that overwrites a View<T> gives nothing back");
       return Modify(std::move(function));
     }
   }

@@ -15,13 +15,13 @@ struct AddHookOptions {
   bool prepend = false;       // acts before the hooks that are there
 };
 
-/// Hooks in the order in which they act. Scopes nest; leaving one, also by an exception, removes the
-/// hooks that were added in it and no others.
+/// Hooks in the order in which they act. Scopes nest; leaving one, also by an exception, removes
+/// the hooks that were added in it and no others.
 template <Scalar T>
 class HookList {
  public:
   void add(Hook<T> hook, AddHookOptions options = {}) {
-    Added added{std::move(hook), options.is_permanent, level_};
+    Added added{std::move(hook), options.is_permanent, open_.empty() ? 0 : open_.back()};
     hooks_.insert(options.prepend ? hooks_.begin() : hooks_.end(), std::move(added));
   }
   void reset(bool including_permanent) {
@@ -36,33 +36,37 @@ class HookList {
     return plan;
   }
 
-  /// While it lives, hooks are added at its level. The list must outlive it and stay in place.
+  /// While it is the innermost one alive, hooks are added to it. The list must outlive it and stay
+  /// in place.
   class Scope {
    public:
-    explicit Scope(HookList& list) : list_(&list), level_(++list.level_) {}
+    explicit Scope(HookList& list) : list_(&list), number_(++list.last_scope_) {
+      list.open_.push_back(number_);
+    }
     Scope(Scope&& other) noexcept
-        : list_(std::exchange(other.list_, nullptr)), level_(other.level_) {}
+        : list_(std::exchange(other.list_, nullptr)), number_(other.number_) {}
     Scope& operator=(Scope&&) = delete;
     ~Scope() {
       if (list_ == nullptr) return;
       std::erase_if(list_->hooks_,
-                    [&](const Added& a) { return a.level == level_ && !a.is_permanent; });
-      --list_->level_;
+                    [&](const Added& a) { return a.scope == number_ && !a.is_permanent; });
+      std::erase(list_->open_, number_);
     }
 
    private:
     HookList* list_;
-    int level_;
+    int number_;
   };
 
  private:
   struct Added {
     Hook<T> hook;
     bool is_permanent;
-    int level;
+    int scope;  // 0: none
   };
   std::vector<Added> hooks_;
-  int level_ = 0;
+  std::vector<int> open_;  // scopes that are alive, the innermost last
+  int last_scope_ = 0;
 };
 
 }  // namespace hooked

@@ -1,6 +1,7 @@
 // HookPlan: the hooks, the cache and the gradients of one run, resolved to site numbers.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,11 +30,13 @@ class HookPlan {
   }
   /// Keeps the activations at these sites, as they are after all hooks.
   void keep(const SiteSelector& where, bool gradient) {
-    for (const SiteId id : where.resolve(*sites_)) {
+    auto found = where.resolve(*sites_);
+    for (const SiteId id : found) {
       here(id).keep = true;
       here(id).keep_gradient = gradient;
       last_kept_ = std::max(last_kept_, id);
     }
+    wanted_.push_back({where.description(), std::move(found)});
     busy_ = true;
   }
 
@@ -102,7 +105,8 @@ class HookPlan {
     return cache;
   }
 
-  /// Throws Error for a hook that never fired, or a site to keep that the run did not reach.
+  /// Throws Error for a hook that never fired, or a selection of sites to keep of which the run
+  /// reached none.
   void check_all_fired() const {
     for (const auto& [hook, fired] : hooks_) {
       if (!fired) {
@@ -110,11 +114,11 @@ class HookPlan {
                     "\" never fired: the run did not pass there (stop_at_layer, start_at_layer?)");
       }
     }
-    for (SiteId id = 0; id < sites_->size(); ++id) {
-      if (here(id).keep && !here(id).kept) {
-        fail<Error>("\"", (*sites_)[id].name,
-                    "\" was to be kept but the run did not pass there (stop_at_layer, "
-                    "start_at_layer?)");
+    for (const auto& [description, sites] : wanted_) {
+      if (std::none_of(sites.begin(), sites.end(), [&](SiteId id) { return here(id).kept; })) {
+        fail<Error>("\"", description,
+                    "\" was to be kept but the run did not pass there "
+                    "(stop_at_layer, start_at_layer?)");
       }
     }
   }
@@ -138,7 +142,8 @@ class HookPlan {
     }
     if (const auto* modify = std::get_if<typename Hook<T>::Modify>(&hook.action)) {
       if (x.tape().recording) {
-        fail<Error>("the hook at ", point.name(), " overwrites values, which has no gradient; in a "
+        fail<Error>("the hook at ", point.name(),
+                    " overwrites values, which has no gradient; in a "
                     "run with gradients use an edit (a function of Variable<T>)");
       }
       const View<T> own = x.tape().numbers(x.shape());
@@ -147,6 +152,11 @@ class HookPlan {
       return x.tape().make(own, nullptr);
     }
     const Variable<T> y = std::get<typename Hook<T>::Edit>(hook.action)(x, point);
+    if (!y || &y.tape() != &x.tape()) {
+      fail<Error>("the hook at ", point.name(),
+                  " gave back a variable that is not of this run's "
+                  "tape; compute it from the one that the hook was given");
+    }
     if (y.rows() != nullptr || y.shape() != x.shape()) {
       fail<ShapeError>("the hook at ", point.name(), " gave back ", y.shape(),
                        ", the activation is ", x.shape(), " ", point.site.axes_text());
@@ -158,9 +168,15 @@ class HookPlan {
     Hook<T> hook;
     bool fired;
   };
+  struct Wanted {
+    std::string description;
+    std::vector<SiteId> sites;
+  };
+
   const SiteTable* sites_;
   std::vector<Here> at_;
   std::vector<Planned> hooks_;
+  std::vector<Wanted> wanted_;
   SiteId last_kept_ = -1;
   bool busy_ = false;
 };

@@ -41,7 +41,8 @@ struct Site {
   /// "[batch, head, query, key]"
   std::string axes_text() const {
     std::string joined;
-    for (const Axis axis : axes) joined += (joined.empty() ? "" : ", ") + std::string(axis_name(axis));
+    for (const Axis axis : axes)
+      joined += (joined.empty() ? "" : ", ") + std::string(axis_name(axis));
     return "[" + joined + "]";
   }
   /// The place of an axis in the shape, or -1.
@@ -76,8 +77,8 @@ class SiteTable {
   SiteId find(const std::string& name) const {
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) {
-      fail<NameError>("there is no hook point \"", name, "\"; the nearest are: ",
-                      nearest_names(name, names()));
+      fail<NameError>("there is no hook point \"", name,
+                      "\"; the nearest are: ", nearest_names(name, names()));
     }
     return found->second;
   }

@@ -63,8 +63,8 @@ void read_spelling(const nlohmann::json& value, Enum& field, const Spellings<Enu
   fail<ConfigError>("\"", given, "\" is not one of: ", known);
 }
 
-/// Calls `number(key, field)` for the plain fields of a config and `name(key, field, spellings)` for
-/// the enums: the one list of keys, for both directions.
+/// Calls `number(key, field)` for the plain fields of a config and `name(key, field, spellings)`
+/// for the enums: the one list of keys, for both directions.
 template <class Config, class Number, class Name>
 void for_each_field(Config& c, Number number, Name name) {
   number("n_layers", c.n_layers);
@@ -101,9 +101,15 @@ inline bool changes_nothing(std::string_view key, const nlohmann::json& value) {
   for (const std::string_view off : {"rotary_", "NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
     if (key.starts_with(off)) return true;
   }
-  constexpr std::string_view kSilent[] = {"default_prepend_bos", "device",    "dtype",
-                                          "init_weights",        "model_name", "n_devices",
-                                          "n_params",            "original_architecture", "seed"};
+  constexpr std::string_view kSilent[] = {"default_prepend_bos",
+                                          "device",
+                                          "dtype",
+                                          "init_weights",
+                                          "model_name",
+                                          "n_devices",
+                                          "n_params",
+                                          "original_architecture",
+                                          "seed"};
   return std::find(std::begin(kSilent), std::end(kSilent), key) != std::end(kSilent);
 }
 
@@ -136,7 +142,8 @@ inline TransformerConfig config_from_json(const nlohmann::json& json, const std:
     try {
       assign(*found);
     } catch (const nlohmann::json::exception&) {
-      fail<FormatError>(label, ": \"", key, "\" is ", found->dump(), ", which is of the wrong type");
+      fail<FormatError>(label, ": \"", key, "\" is ", found->dump(),
+                        ", which is of the wrong type");
     } catch (const ConfigError& error) {
       fail<ConfigError>(label, ": \"", key, "\": ", error.what());
     }

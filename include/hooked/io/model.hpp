@@ -18,7 +18,8 @@ namespace hooked {
 template <Scalar T>
 std::vector<NamedTensor> named_tensors(const Parameters<T>& parameters) {
   std::vector<NamedTensor> tensors;
-  for (const auto& entry : parameters.layout()) tensors.push_back({entry.name, parameters[entry.name]});
+  for (const auto& entry : parameters.layout())
+    tensors.push_back({entry.name, parameters[entry.name]});
   return tensors;
 }
 
@@ -42,7 +43,8 @@ void save_safetensors(const Transformer<T>& model, const std::filesystem::path& 
 
 /// Reads every parameter from a file; nothing changes if any is missing or has another shape.
 /// Buffers that HookedTransformer saves (attn.mask, attn.IGNORE) are passed over.
-/// Throws FormatError that names the tensor and both shapes, and for tensors that no parameter wants.
+/// Throws FormatError that names the tensor and both shapes, and for tensors that no parameter
+/// wants.
 template <Scalar T>
 void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& path) {
   const SafetensorsFile file(path);
@@ -72,8 +74,8 @@ void load_safetensors(Transformer<T>& model, const std::filesystem::path& path) 
   load_safetensors(model.parameters(), path);
 }
 
-/// `directory`/config.json and `directory`/model.safetensors; the directory is made if it is missing.
-/// Throws FormatError when it cannot be written.
+/// `directory`/config.json and `directory`/model.safetensors; the directory is made if it is
+/// missing. Throws FormatError when it cannot be written.
 template <Scalar T>
 void save_model(const Transformer<T>& model, const std::filesystem::path& directory) {
   make_directory(directory);

@@ -11,7 +11,7 @@ namespace hooked {
 
 /// Which keys a query may look at.
 struct AttentionMask {
-  const Token* query_position = nullptr;      // [query]: where the queries stand; null: 0, 1, 2, ...
+  const Token* query_position = nullptr;  // [query]: where the queries stand; null: 0, 1, 2, ...
   const std::uint8_t* key_visible = nullptr;  // [batch, key], 0 hides padding; null: all visible
 };
 
@@ -47,13 +47,14 @@ class Attention {
     hook_attn_scores_ = b.site("hook_attn_scores", per_pair);
     hook_pattern_ = b.site("hook_pattern", per_pair);
     hook_z_ = b.site("hook_z", per_head);
-    hook_result_ = b.optional_site(
-        "hook_result", {Axis::batch, Axis::pos, Axis::head, Axis::d_model}, use_result_,
-        "use_attn_result");
+    hook_result_ =
+        b.optional_site("hook_result", {Axis::batch, Axis::pos, Axis::head, Axis::d_model},
+                        use_result_, "use_attn_result");
   }
 
   /// Inputs [batch, pos, d_model], or [batch, pos, head, d_model] where every head has its own.
-  /// The queries may stand at fewer positions than keys and values; the result stands where they do.
+  /// The queries may stand at fewer positions than keys and values; the result stands where they
+  /// do.
   Variable<T> operator()(Pass<T>& pass, Variable<T> query_input, Variable<T> key_input,
                          Variable<T> value_input, const AttentionMask& mask) const {
     pass.tape().place = place_;
@@ -79,8 +80,8 @@ class Attention {
     const bool per_head = x.shape().rank() - x.row_axes() == 2;
     if (!per_head) return tape.with_trailing(record<Linear>({}, x, pass[W], pass[b]), heads_);
     const auto y = record<HeadLinear>({}, x, pass.unpacked(W));
-    return tape.with_trailing(
-        record<AddBias>({}, tape.with_trailing(y, {heads_.numel()}), pass[b]), heads_);
+    return tape.with_trailing(record<AddBias>({}, tape.with_trailing(y, {heads_.numel()}), pass[b]),
+                              heads_);
   }
 
   std::string place_;

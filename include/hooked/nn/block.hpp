@@ -94,8 +94,7 @@ class TransformerBlock {
       resid = at_positions(resid, wanted);
       mask.query_position = wanted.data();
     }
-    const auto attn_out =
-        pass.at(hook_attn_out_, (*attention_)(pass, query, key, value, mask));
+    const auto attn_out = pass.at(hook_attn_out_, (*attention_)(pass, query, key, value, mask));
     if (!mlp_) return pass.at(hook_resid_post_, record<Add>({}, resid, attn_out));
 
     auto mid = record<Add>({}, resid, attn_out);

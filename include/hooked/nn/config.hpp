@@ -21,24 +21,17 @@ enum class AttentionDirection { causal, bidirectional };
 enum class PositionalEmbedding { standard, none };
 
 /// How matrices are drawn; nn/init.hpp has the rules.
-enum class InitMode {
-  gpt2,
-  xavier_uniform,
-  xavier_normal,
-  kaiming_uniform,
-  kaiming_normal,
-  muP
-};
+enum class InitMode { gpt2, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, muP };
 
 /// Names and defaults are those of HookedTransformerConfig; -1 means "derive it". The fields from
 /// `use_attn_result` on switch optional hook points on.
 struct TransformerConfig {
   Index n_layers = 0;
   Index d_model = 0;
-  Index n_ctx = 0;         // the longest sequence
-  Index n_heads = -1;      // -1: d_model / d_head
-  Index d_head = 0;        // n_heads * d_head need not be d_model
-  Index d_mlp = -1;        // -1: 4 d_model
+  Index n_ctx = 0;     // the longest sequence
+  Index n_heads = -1;  // -1: d_model / d_head
+  Index d_head = 0;    // n_heads * d_head need not be d_model
+  Index d_mlp = -1;    // -1: 4 d_model
   Index d_vocab = 0;
   Index d_vocab_out = -1;  // -1: d_vocab
   Activation act_fn = Activation::relu;
@@ -96,7 +89,8 @@ struct TransformerConfig {
     at_least_one("d_mlp", c.d_mlp);
     at_least_one("d_vocab_out", c.d_vocab_out);
     if (!(c.attn_scale > 0)) {
-      fail<ConfigError>("attn_scale is ", attn_scale, ": it must be positive, or -1 for sqrt(d_head)");
+      fail<ConfigError>("attn_scale is ", attn_scale,
+                        ": it must be positive, or -1 for sqrt(d_head)");
     }
     if (!(eps >= 0)) fail<ConfigError>("eps is ", eps, ": it cannot be negative");
     if (c.initializer_range == -1) {
@@ -117,8 +111,9 @@ struct TransformerConfig {
       fail<ConfigError>("use_hook_mlp_in is set but attn_only is too: there is no MLP");
     }
     if (use_split_qkv_input && use_attn_in) {
-      fail<ConfigError>("use_split_qkv_input and use_attn_in are both set: q, k and v would not "
-                        "come from hook_attn_in; choose one");
+      fail<ConfigError>(
+          "use_split_qkv_input and use_attn_in are both set: q, k and v would not "
+          "come from hook_attn_in; choose one");
     }
     return c;
   }

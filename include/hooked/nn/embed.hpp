@@ -31,7 +31,8 @@ class Embed {
   /// (token, position) pairs unless somebody looks at the embeddings or too few repeat.
   Variable<T> operator()(Pass<T>& pass, View<const Token> tokens, const Token* positions) const {
     pass.tape().place = "embed";
-    const bool looked_at = pass.looks_at(hook_embed_) || (W_pos_ && pass.looks_at(*hook_pos_embed_));
+    const bool looked_at =
+        pass.looks_at(hook_embed_) || (W_pos_ && pass.looks_at(*hook_pos_embed_));
     Rows rows = all_rows(pass, tokens, positions);
     const RowMap* map = looked_at || positions != nullptr ? nullptr : distinct_rows(pass, rows);
 
@@ -57,8 +58,8 @@ class Embed {
     Rows rows{arena.allocate<Token>(count), arena.allocate<Token>(count), tokens.shape()};
     for_each_element(tokens, [&](Index i, const Token& token) {
       rows.token[i] = token;
-      rows.position[i] = positions != nullptr ? positions[i]
-                                              : static_cast<Token>(i % tokens.size(1));
+      rows.position[i] =
+          positions != nullptr ? positions[i] : static_cast<Token>(i % tokens.size(1));
     });
     return rows;
   }

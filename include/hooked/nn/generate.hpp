@@ -14,12 +14,12 @@ namespace hooked {
 
 struct GenerateOptions {
   Index max_new_tokens = 10;
-  bool do_sample = true;                 // false, or temperature 0: the likeliest token
+  bool do_sample = true;  // false, or temperature 0: the likeliest token
   double temperature = 1.0;
-  double freq_penalty = 0.0;             // times how often a token stands in prompt and output
-  std::optional<Index> top_k = {};       // only the k largest logits (ties with the last are kept)
-  std::optional<double> top_p = {};      // without top_k: the likeliest until they sum to over p
-  std::optional<Token> eos_token = {};   // a finished row goes on with it; all finished: stop
+  double freq_penalty = 0.0;            // times how often a token stands in prompt and output
+  std::optional<Index> top_k = {};      // only the k largest logits (ties with the last are kept)
+  std::optional<double> top_p = {};     // without top_k: the likeliest until they sum to over p
+  std::optional<Token> eos_token = {};  // a finished row goes on with it; all finished: stop
   Seed seed = {};
 };
 
@@ -65,9 +65,9 @@ Token next_token(View<const T> logits, View<const Token> so_far, const GenerateO
 
 }  // namespace detail
 
-/// tokens [batch, pos] (or [pos]) -> [batch, pos + new tokens], the prompt included. Only the logits
-/// of the last position are computed. Hooks of the model act in every step.
-/// Throws ConfigError for impossible options and ShapeError when the text outgrows n_ctx.
+/// tokens [batch, pos] (or [pos]) -> [batch, pos + new tokens], the prompt included. Only the
+/// logits of the last position are computed. Hooks of the model act in every step. Throws
+/// ConfigError for impossible options and ShapeError when the text outgrows n_ctx.
 template <Scalar T>
 Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
                        const GenerateOptions& options = {}) {
@@ -85,8 +85,7 @@ Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
     fail<ConfigError>("generate: top_p is ", *options.top_p, ", it must be in (0, 1]");
   }
   const Index batch = tokens.size(0), prompt = tokens.size(1);
-  if (options.max_new_tokens < 0 ||
-      prompt + options.max_new_tokens - 1 > model.config().n_ctx) {
+  if (options.max_new_tokens < 0 || prompt + options.max_new_tokens - 1 > model.config().n_ctx) {
     fail<ShapeError>("generate: a prompt of ", prompt, " tokens and ", options.max_new_tokens,
                      " new ones do not fit n_ctx ", model.config().n_ctx);
   }

@@ -26,7 +26,8 @@ struct Fans {
 ///   kaiming_uniform  uniform in +-r sqrt(2) sqrt(3 / fan_in)
 ///   kaiming_normal   normal, r sqrt(2) sqrt(1 / fan_in)
 ///   muP              normal: 1 for embeddings, 1 / fan_in for the unembedding, else
-///                    1 / sqrt(fan_in). (HookedTransformer gives W_U 1: "unembed" contains "embed".)
+///                    1 / sqrt(fan_in). (HookedTransformer gives W_U 1: "unembed" contains
+///                    "embed".)
 /// with r = initializer_range. Each parameter draws from the stream of its own name.
 template <Scalar T>
 void initialize(Parameters<T>& parameters, const TransformerConfig& config, Seed seed) {
@@ -41,9 +42,8 @@ void initialize(Parameters<T>& parameters, const TransformerConfig& config, Seed
     const Fans fan(entry.shape);
     Random random(seed, entry.name);
     const auto normal = [&](double deviation) {
-      for_each_element(W, [&](Index, T& number) {
-        number = static_cast<T>(deviation * random.normal());
-      });
+      for_each_element(
+          W, [&](Index, T& number) { number = static_cast<T>(deviation * random.normal()); });
     };
     const auto uniform = [&](double bound) {
       for_each_element(W, [&](Index, T& number) {
@@ -51,15 +51,25 @@ void initialize(Parameters<T>& parameters, const TransformerConfig& config, Seed
       });
     };
     switch (config.init_mode) {
-      case InitMode::gpt2: normal(r); break;
-      case InitMode::xavier_uniform: uniform(r * std::sqrt(6.0 / (fan.in + fan.out))); break;
-      case InitMode::xavier_normal: normal(r * std::sqrt(2.0 / (fan.in + fan.out))); break;
-      case InitMode::kaiming_uniform: uniform(r * std::sqrt(6.0 / fan.in)); break;
-      case InitMode::kaiming_normal: normal(r * std::sqrt(2.0 / fan.in)); break;
+      case InitMode::gpt2:
+        normal(r);
+        break;
+      case InitMode::xavier_uniform:
+        uniform(r * std::sqrt(6.0 / (fan.in + fan.out)));
+        break;
+      case InitMode::xavier_normal:
+        normal(r * std::sqrt(2.0 / (fan.in + fan.out)));
+        break;
+      case InitMode::kaiming_uniform:
+        uniform(r * std::sqrt(6.0 / fan.in));
+        break;
+      case InitMode::kaiming_normal:
+        normal(r * std::sqrt(2.0 / fan.in));
+        break;
       case InitMode::muP:
         normal(entry.name == "embed.W_E" || entry.name == "pos_embed.W_pos" ? 1.0
-               : entry.name == "unembed.W_U"                              ? 1.0 / fan.in
-                                                                          : 1.0 / std::sqrt(fan.in));
+               : entry.name == "unembed.W_U"                                ? 1.0 / fan.in
+                                             : 1.0 / std::sqrt(fan.in));
         break;
     }
   }

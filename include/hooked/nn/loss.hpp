@@ -36,7 +36,8 @@ Variable<T> mean_squared_error(Variable<T> x, Variable<T> target) {
 
 /// The labels of next-token prediction: labels[b, p] = tokens[b, p + 1], the last position ignored.
 /// With `mask` [batch, pos] (0: padding), p counts only if p and p + 1 are both visible.
-inline Tensor<Token> next_token_labels(View<const Token> tokens, const std::uint8_t* mask = nullptr) {
+inline Tensor<Token> next_token_labels(View<const Token> tokens,
+                                       const std::uint8_t* mask = nullptr) {
   Tensor<Token> labels(tokens.shape(), CrossEntropy::kIgnored);
   const Index length = tokens.size(1);
   for (Index b = 0; b < tokens.size(0); ++b) {

@@ -12,10 +12,14 @@ namespace hooked {
 template <Scalar T>
 Variable<T> activate(Activation act_fn, Variable<T> x) {
   switch (act_fn) {
-    case Activation::gelu: return record<Gelu>({}, x);
-    case Activation::gelu_new: return record<GeluNew>({}, x);
-    case Activation::silu: return record<Silu>({}, x);
-    case Activation::relu: break;
+    case Activation::gelu:
+      return record<Gelu>({}, x);
+    case Activation::gelu_new:
+      return record<GeluNew>({}, x);
+    case Activation::silu:
+      return record<Silu>({}, x);
+    case Activation::relu:
+      break;
   }
   return record<Relu>({}, x);
 }

@@ -62,8 +62,8 @@ class ParameterLayout {
   ParameterId find(const std::string& name) const {
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) {
-      fail<NameError>("there is no parameter \"", name, "\"; the nearest are: ",
-                      nearest_names(name, names()));
+      fail<NameError>("there is no parameter \"", name,
+                      "\"; the nearest are: ", nearest_names(name, names()));
     }
     return found->second;
   }
@@ -148,8 +148,8 @@ class Parameters {
       any = true;
     }
     if (!any) {
-      fail<NameError>("no parameter is named \"", glob, "\"; the nearest are: ",
-                      nearest_names(glob, names()));
+      fail<NameError>("no parameter is named \"", glob,
+                      "\"; the nearest are: ", nearest_names(glob, names()));
     }
   }
   bool is_frozen(ParameterId id) const { return frozen_[static_cast<std::size_t>(id)]; }

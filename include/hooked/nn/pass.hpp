@@ -9,8 +9,8 @@
 
 namespace hooked {
 
-/// The tape of one run, the parameters bound to it and the hooks that act in it. Reused from step to
-/// step, it keeps its memory. Not thread-safe: one Pass a thread, parameters shared.
+/// The tape of one run, the parameters bound to it and the hooks that act in it. Reused from step
+/// to step, it keeps its memory. Not thread-safe: one Pass a thread, parameters shared.
 template <Scalar T>
 class Pass {
  public:
@@ -32,6 +32,7 @@ class Pass {
   /// As begin, with the options of the last run.
   void begin_again(HookPlan<T>* plan = nullptr) {
     plan_ = plan;
+    walked_back_ = false;
     tape_.reset();
     tape_.recording = options_.gradients;
     const ParameterLayout& layout = parameters_->layout();
@@ -63,9 +64,7 @@ class Pass {
   }
 
   /// Every activation passes here under its name: hooks act, caches copy.
-  Variable<T> at(SiteId site, Variable<T> x) {
-    return looks_at(site) ? plan_->arrive(site, x) : x;
-  }
+  Variable<T> at(SiteId site, Variable<T> x) { return looks_at(site) ? plan_->arrive(site, x) : x; }
   /// Whether anybody looks at a site (of a range, ends included). If not, work may be merged.
   bool looks_at(SiteId site) const { return plan_ != nullptr && plan_->looks_at(site); }
   bool looks_at(SiteId first, SiteId last) const {
@@ -73,17 +72,25 @@ class Pass {
   }
 
   /// Walks back from a scalar; afterwards `gradients()` holds d output / d parameters.
+  /// Once a run: a second walk would add to what the first one left along the way. Throws Error.
   void backward(Variable<T> output) {
+    if (!options_.gradients) {
+      fail<Error>("backward: the run keeps no gradients; begin it with {.gradients = true}");
+    }
+    if (walked_back_) fail<Error>("backward: this run was walked back already; begin a new one");
     tape_.backward(output);
     clear_untouched();
+    walked_back_ = true;
   }
 
   /// The gradients of the last backward, a slab of the parameters' layout; zero for frozen ones.
   const Tensor<T>& gradients() const { return gradients_; }
-  /// One parameter's gradient, in the contract's shape.
+  /// One parameter's gradient, in the contract's shape. Throws NameError, or Error before backward.
   View<const T> gradient(const std::string& name) const {
     const ParameterLayout& layout = parameters_->layout();
-    return layout.view(gradients_.data(), layout.find(name));
+    const ParameterId id = layout.find(name);
+    if (!walked_back_) fail<Error>("there is no gradient of ", name, " before backward");
+    return layout.view(gradients_.data(), id);
   }
 
  private:
@@ -101,6 +108,7 @@ class Pass {
   const Parameters<T>* parameters_;
   Options options_;
   HookPlan<T>* plan_ = nullptr;
+  bool walked_back_ = false;
   Tape<T> tape_;
   std::vector<Variable<T>> bound_;
   Tensor<T> gradients_;

@@ -17,7 +17,8 @@ struct RunOptions {
   /// [batch, pos], 0 for padding: hidden as a key, no position embedding, positions count from the
   /// first visible token (contract, 5.1). Empty: every token counts.
   Tensor<std::uint8_t> attention_mask = {};
-  /// The positions whose logits are wanted, rising; empty: all. The result has these positions only.
+  /// The positions whose logits are wanted, rising; empty: all. The result has these positions
+  /// only.
   std::vector<Token> positions = {};
 };
 

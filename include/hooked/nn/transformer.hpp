@@ -38,7 +38,8 @@ class Transformer {
   /// Numbers in all parameters: embeddings, biases and norms included.
   Index n_params_total() const { return parameters_.layout().numel(); }
 
-  /// The same parameter of all blocks, stacked: stacked("attn.W_Q") is [layer, head, d_model, d_head].
+  /// The same parameter of all blocks, stacked: stacked("attn.W_Q") is [layer, head, d_model,
+  /// d_head].
   Tensor<T> stacked(const std::string& name) const {
     if (config_.n_layers == 0) fail<NameError>("stacked(\"", name, "\"): the model has no blocks");
     const auto of = [&](Index l) { return parameters_[text("blocks.", l, ".", name)]; };
@@ -85,8 +86,8 @@ class Transformer {
     return {std::move(logits), plan.take_cache(gradients)};
   }
 
-  /// Starts with the residual stream before block `start_at_layer` [batch, pos, d_model] and runs on
-  /// from there (contract, 5.6). Returns logits, or the stream at stop_at_layer.
+  /// Starts with the residual stream before block `start_at_layer` [batch, pos, d_model] and runs
+  /// on from there (contract, 5.6). Returns logits, or the stream at stop_at_layer.
   Tensor<T> run_from_layer(Index start_at_layer, View<const T> residual,
                            std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const {
     HookPlan<T> plan = this->plan(std::move(hooks));
@@ -105,22 +106,23 @@ class Transformer {
     return result;
   }
 
-  /// Mean next-token loss in nats (contract, 5.5).
+  /// Mean next-token loss in nats (contract, 5.5). It reads all logits: throws ShapeError for
+  /// options that ask for fewer.
   double loss(View<const Token> tokens, const RunOptions& options = {}) const {
+    const Tensor<Token> labels = labels_of(tokens, options);
     Pass<T> pass(parameters_);
     HookPlan<T> plan = this->plan({});
     pass.begin({}, &plan);
     const auto logits = forward(pass, tokens, options);
-    const Tensor<Token> labels = labels_of(tokens, options);
     return static_cast<double>(cross_entropy(logits, labels.view()).value().item());
   }
   /// Next-token loss of each position, [batch, pos - 1]; 0 where padding leaves it uncounted.
   Tensor<T> loss_per_token(View<const Token> tokens, const RunOptions& options = {}) const {
+    const Tensor<Token> labels = labels_of(tokens, options);
     Pass<T> pass(parameters_);
     HookPlan<T> plan = this->plan({});
     pass.begin({}, &plan);
     const auto logits = forward(pass, tokens, options);
-    const Tensor<Token> labels = labels_of(tokens, options);
     const auto losses = record<CrossEntropy>({labels.data()}, logits);
     return Tensor<T>(losses.value().slice(1, 0, labels.size(1) - 1));
   }
@@ -154,9 +156,13 @@ class Transformer {
 
   /// The forward run on a pass that has begun: logits [batch, pos, d_vocab_out] (at the pass's
   /// positions only, if it names any), or the stream [batch, pos, d_model] at stop_at_layer.
-  Variable<T> forward(Pass<T>& pass, View<const Token> tokens, const RunOptions& options = {}) const {
+  Variable<T> forward(Pass<T>& pass, View<const Token> tokens,
+                      const RunOptions& options = {}) const {
     if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
     check_tokens(tokens);
+    if (!options.positions.empty() && options.positions != pass.positions()) {
+      fail<ShapeError>("forward: the wanted positions are those that the pass began with");
+    }
     const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
     const auto resid = (*embed_)(pass, tokens, padding.positions());
     return blocks_from(0, pass, resid, padding, options);
@@ -164,8 +170,8 @@ class Transformer {
 
   /// The sizes of each kind of axis in a run of [batch, pos] tokens.
   AxisSizes axis_sizes(Index batch, Index pos) const {
-    return {batch, pos, config_.n_heads, pos, pos, config_.d_model, config_.d_head,
-            config_.d_mlp, config_.d_vocab_out, 1};
+    return {batch,          pos,           config_.n_heads,     pos, pos, config_.d_model,
+            config_.d_head, config_.d_mlp, config_.d_vocab_out, 1};
   }
 
  private:
@@ -186,9 +192,8 @@ class Transformer {
 
   Variable<T> blocks_from(Index start, Pass<T>& pass, Variable<T> resid, const Padding& padding,
                           const RunOptions& options) const {
-    const Index stop = options.stop_at_layer
-                           ? layer_number(*options.stop_at_layer, "stop_at_layer")
-                           : config_.n_layers;
+    const Index stop = options.stop_at_layer ? layer_number(*options.stop_at_layer, "stop_at_layer")
+                                             : config_.n_layers;
     const std::vector<Token>& positions = pass.positions();
     check_positions(positions, resid);
     const SiteId end = sites_.size() - 1;
@@ -196,13 +201,15 @@ class Transformer {
     for (Index l = start; l < stop; ++l) {
       const auto& block = blocks_[static_cast<std::size_t>(l)];
       // Once nobody looks any more, the last block computes the wanted positions alone.
-      const bool narrow_now = !narrowed && l + 1 == config_.n_layers &&
-                              !pass.looks_at(block.first_site() + 1, end);
+      const bool narrow_now =
+          !narrowed && l + 1 == config_.n_layers && !pass.looks_at(block.first_site() + 1, end);
       resid = block(pass, resid, {.query_position = nullptr, .key_visible = padding.visible()},
                     narrow_now ? std::span<const Token>(positions) : std::span<const Token>());
       narrowed = narrowed || narrow_now;
     }
-    if (options.stop_at_layer) return dense(resid);
+    if (options.stop_at_layer) {
+      return positions.empty() ? dense(resid) : at_positions(resid, positions);
+    }
     const SiteId after_blocks = blocks_.empty() ? 0 : blocks_.back().last_site() + 1;
     if (!narrowed && !pass.looks_at(after_blocks, end)) {
       resid = at_positions(resid, positions);
@@ -239,7 +246,8 @@ class Transformer {
   static void check_positions(const std::vector<Token>& positions, Variable<T> resid) {
     const Index length = resid.rows() != nullptr ? resid.rows()->positions : resid.shape()[1];
     for (std::size_t i = 0; i < positions.size(); ++i) {
-      if (positions[i] < 0 || positions[i] >= length || (i > 0 && positions[i] <= positions[i - 1])) {
+      if (positions[i] < 0 || positions[i] >= length ||
+          (i > 0 && positions[i] <= positions[i - 1])) {
         fail<ShapeError>("positions must rise within 0..", length - 1, ", number ", i, " is ",
                          positions[i]);
       }
@@ -247,9 +255,14 @@ class Transformer {
   }
 
   Tensor<Token> labels_of(View<const Token> tokens, const RunOptions& options) const {
+    if (options.stop_at_layer || !options.positions.empty()) {
+      fail<ShapeError>("the next-token loss reads the logits of every position: ",
+                       options.stop_at_layer ? "stop_at_layer" : "positions", " cannot be set");
+    }
     if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
-    const auto& mask = options.attention_mask;
-    return next_token_labels(tokens, mask.numel() == 0 ? nullptr : mask.data());
+    check_tokens(tokens);
+    const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
+    return next_token_labels(tokens, padding.visible());
   }
 
   // Every site that a run with these options passes.
@@ -257,8 +270,10 @@ class Transformer {
     SiteId end = sites_.size();
     if (options.stop_at_layer) {
       const Index stop = layer_number(*options.stop_at_layer, "stop_at_layer");
-      if (stop < config_.n_layers) end = blocks_[static_cast<std::size_t>(stop)].first_site();
-      else if (!blocks_.empty()) end = blocks_.back().last_site() + 1;
+      if (stop < config_.n_layers)
+        end = blocks_[static_cast<std::size_t>(stop)].first_site();
+      else if (!blocks_.empty())
+        end = blocks_.back().last_site() + 1;
     }
     return [names = sites_.names(), end](std::string_view name) {
       const auto last = names.begin() + end;

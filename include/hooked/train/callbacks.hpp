@@ -15,10 +15,12 @@
 namespace hooked {
 
 template <class C>
-concept TrainCallback = requires(C& c, const StepInfo& info) { c.on_step(info); } ||
-                        requires(C& c, const EvaluationInfo& info) { c.on_evaluation(info); } ||
-                        requires(C& c, const std::filesystem::path& path) { c.on_checkpoint(path); } ||
-                        requires(C& c, const TrainResult& result) { c.on_end(result); };
+concept TrainCallback = requires(C& c, const StepInfo& info) {
+  c.on_step(info);
+}
+|| requires(C& c, const EvaluationInfo& info) { c.on_evaluation(info); }
+|| requires(C& c, const std::filesystem::path& path) { c.on_checkpoint(path); }
+|| requires(C& c, const TrainResult& result) { c.on_end(result); };
 
 namespace detail {
 
@@ -38,34 +40,38 @@ bool goes_on(Call call) {
 /// Tells every listener that cares; false when one of them wants the run to stop.
 template <class... Callbacks>
 bool notify(const StepInfo& info, Callbacks&... callbacks) {
-  const auto tell = [&](auto& c) {
+  [[maybe_unused]] const auto tell = [&](auto& c) {
     if constexpr (requires { c.on_step(info); }) {
       return detail::goes_on([&] { return c.on_step(info); });
     }
     return true;
   };
-  return (tell(callbacks) & ... & true);
+  bool going = true;
+  ((going = tell(callbacks) && going), ...);
+  return going;
 }
 template <class... Callbacks>
 bool notify(const EvaluationInfo& info, Callbacks&... callbacks) {
-  const auto tell = [&](auto& c) {
+  [[maybe_unused]] const auto tell = [&](auto& c) {
     if constexpr (requires { c.on_evaluation(info); }) {
       return detail::goes_on([&] { return c.on_evaluation(info); });
     }
     return true;
   };
-  return (tell(callbacks) & ... & true);
+  bool going = true;
+  ((going = tell(callbacks) && going), ...);
+  return going;
 }
 template <class... Callbacks>
 void notify(const std::filesystem::path& checkpoint, Callbacks&... callbacks) {
-  const auto tell = [&](auto& c) {
+  [[maybe_unused]] const auto tell = [&](auto& c) {
     if constexpr (requires { c.on_checkpoint(checkpoint); }) c.on_checkpoint(checkpoint);
   };
   (tell(callbacks), ...);
 }
 template <class... Callbacks>
 void notify(const TrainResult& result, Callbacks&... callbacks) {
-  const auto tell = [&](auto& c) {
+  [[maybe_unused]] const auto tell = [&](auto& c) {
     if constexpr (requires { c.on_end(result); }) c.on_end(result);
   };
   (tell(callbacks), ...);

@@ -42,8 +42,8 @@ void read_slab(const SafetensorsFile& file, const std::string& prefix,
 
 }  // namespace detail
 
-/// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree between
-/// the run that wrote it and the run that goes on: seed, lanes, batch size and so on.
+/// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree
+/// between the run that wrote it and the run that goes on: seed, lanes, batch size and so on.
 template <Scalar T>
 class Checkpoint {
  public:

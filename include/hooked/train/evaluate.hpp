@@ -11,8 +11,8 @@ namespace hooked {
 
 /// Means over all examples, for each position where labels are given.
 struct Evaluation {
-  double loss = 0.0;             // nats, over all labels that count
-  double accuracy = 0.0;         // of the likeliest token, over all labels that count
+  double loss = 0.0;                     // nats, over all labels that count
+  double accuracy = 0.0;                 // of the likeliest token, over all labels that count
   std::vector<double> loss_at = {};      // [label position]
   std::vector<double> accuracy_at = {};  // [label position]
 };

@@ -1,9 +1,13 @@
 // Lanes: a batch in a fixed number of shards, so that threads change the time and never a bit.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
-#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "hooked/nn/transformer.hpp"
@@ -39,8 +43,8 @@ class Lanes {
     for (int i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(model));
   }
 
-  /// Forward and backward over the examples `chosen`: afterwards `gradients()` holds the gradient of
-  /// the mean loss. Throws NumericError when the loss is not finite.
+  /// Forward and backward over the examples `chosen`: afterwards `gradients()` holds the gradient
+  /// of the mean loss. Throws NumericError when the loss is not finite.
   BatchResult gradient(const Dataset& data, std::span<const Index> chosen, ThreadPool& pool) {
     const Index counted = count_labels(data, chosen);
     if (counted == 0) fail<ShapeError>("every label of the batch is ignored, there is no loss");
@@ -49,8 +53,9 @@ class Lanes {
     pool.run(lanes, [&](Index i) {
       const auto first = static_cast<std::size_t>(i * examples / lanes);
       const auto last = static_cast<std::size_t>((i + 1) * examples / lanes);
-      lanes_[static_cast<std::size_t>(i)]->run(*model_, data, chosen.subspan(first, last - first),
-                                               positions_, counted);
+      Lane& lane = *lanes_[static_cast<std::size_t>(i)];
+      lane.reserve(data, (examples + lanes - 1) / lanes);
+      lane.run(*model_, data, chosen.subspan(first, last - first), positions_, counted);
     });
     BatchResult result;
     for (const auto& lane : lanes_) result.loss += lane->loss;
@@ -67,16 +72,19 @@ class Lanes {
   struct Lane {
     explicit Lane(const Transformer<T>& model) : plan(model.plan()), pass(model.parameters()) {}
 
+    // Room for the largest shard of a batch, so that smaller batches take nothing from the heap.
+    void reserve(const Dataset& data, Index examples) {
+      if (tokens.numel() > 0 && tokens.size(0) >= examples) return;
+      tokens = Tensor<Token>({examples, data.tokens.size(1)});
+      labels = Tensor<Token>({examples, data.labels.size(1)});
+    }
+
     void run(const Transformer<T>& model, const Dataset& data, std::span<const Index> chosen,
              const std::vector<Token>& positions, Index counted) {
       loss = 0.0;
       used = !chosen.empty();
       if (!used) return;
       const auto examples = static_cast<Index>(chosen.size());
-      if (tokens.numel() == 0 || tokens.size(0) != examples) {
-        tokens = Tensor<Token>({examples, data.tokens.size(1)});
-        labels = Tensor<Token>({examples, data.labels.size(1)});
-      }
       for (Index i = 0; i < examples; ++i) {
         const Index from = chosen[static_cast<std::size_t>(i)];
         std::copy_n(&data.tokens.data()[from * tokens.size(1)], tokens.size(1),
@@ -90,10 +98,14 @@ class Lanes {
         pass.begin({.gradients = true, .positions = positions}, &plan);
         started = true;
       }
-      const auto logits = model.forward(pass, tokens);
-      const auto mean = cross_entropy(logits, labels.view(), counted);
+      const View<const Token> shard = tokens.slice(0, 0, examples);
+      const View<const Token> expected = labels.slice(0, 0, examples);
+      const auto logits = model.forward(pass, shard);
+      const auto mean = cross_entropy(logits, expected, counted);
       loss = static_cast<double>(mean.value().item());
       pass.backward(mean);
+      pass.tape()
+          .reset();  // now, so that memory which this step added is in one piece for the next
     }
 
     HookPlan<T> plan;
@@ -143,12 +155,16 @@ class Lanes {
   }
 
   // Runs the batch once more, looking at every site, to say where the first bad number is.
-  [[noreturn]] void report_bad_loss(const Dataset& data, std::span<const Index> chosen, double loss) {
+  [[noreturn]] void report_bad_loss(const Dataset& data, std::span<const Index> chosen,
+                                    double loss) {
     const Dataset batch = data.subset(chosen);
     std::string where = "the loss itself";
     for (const auto& [name, value] : model_->run_with_cache(batch.tokens).second) {
-      // Scores are minus infinity where they are masked.
-      if (name.ends_with("hook_attn_scores") || value.array().isFinite().all()) continue;
+      const bool masks = name.ends_with("hook_attn_scores");  // with minus infinity
+      const auto is_bad = [masks](T x) {
+        return masks ? !(x < std::numeric_limits<T>::infinity()) : !std::isfinite(x);
+      };
+      if (std::none_of(value.data(), value.data() + value.numel(), is_bad)) continue;
       where = name;
       break;
     }

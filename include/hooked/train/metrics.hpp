@@ -37,7 +37,8 @@ class MetricsFile {
     const Evaluation& e = info.evaluation;
     if (!has_header_) {
       out_ << "step,epoch,lr,train_loss,gradient_norm,loss,accuracy";
-      for (std::size_t i = 0; i < e.loss_at.size(); ++i) out_ << ",loss_at_" << i << ",accuracy_at_" << i;
+      for (std::size_t i = 0; i < e.loss_at.size(); ++i)
+        out_ << ",loss_at_" << i << ",accuracy_at_" << i;
       out_ << '\n';
       has_header_ = true;
     }

@@ -1,9 +1,11 @@
 // AdamW, Adam and SGD on a slab of parameters: one loop over plain arrays.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -73,8 +75,9 @@ class Optimizer {
     }
     for (std::size_t g = 0; g < groups.size(); ++g) {
       if (used[g]) continue;
-      fail<NameError>("no parameter is left for the group \"", groups[g].names,
-                      "\"; the parameters are: ", nearest_names(groups[g].names, layout.names(), 5));
+      fail<NameError>(
+          "no parameter is left for the group \"", groups[g].names,
+          "\"; the parameters are: ", nearest_names(groups[g].names, layout.names(), 5));
     }
   }
 
@@ -85,10 +88,10 @@ class Optimizer {
       const Index first = std::max(begin, range.offset);
       const Index count = std::min(end, range.offset + range.size) - first;
       if (count <= 0) continue;
-      const Part part{Numbers(parameters.data() + first, count),
-                      ConstNumbers(gradients.data() + first, count),
-                      Numbers(m_.data() + first, count),
-                      Numbers(v_.numel() == 0 ? nullptr : v_.data() + first, v_.numel() == 0 ? 0 : count)};
+      const Part part{
+          Numbers(parameters.data() + first, count), ConstNumbers(gradients.data() + first, count),
+          Numbers(m_.data() + first, count),
+          Numbers(v_.numel() == 0 ? nullptr : v_.data() + first, v_.numel() == 0 ? 0 : count)};
       std::visit([&](const auto& s) { update(s, part, lr_factor, range); }, settings_);
     }
   }
@@ -98,6 +101,11 @@ class Optimizer {
   Index steps() const { return steps_; }
   double lr() const {
     return std::visit([](const auto& s) { return s.lr; }, settings_);
+  }
+  /// "AdamW", "Adam" or "Sgd".
+  std::string_view name() const {
+    constexpr std::string_view kNames[] = {"AdamW", "Adam", "Sgd"};
+    return kNames[settings_.index()];
   }
 
   /// First and second moments, slabs of the parameters' layout (SGD: momentum, and none).
@@ -118,17 +126,22 @@ class Optimizer {
     Numbers m, v;
   };
 
-  static void check(const auto& s) {
-    if (!(s.lr >= 0)) fail<ConfigError>("lr is ", s.lr, ", it cannot be negative");
-    if (!(s.weight_decay >= 0)) {
-      fail<ConfigError>("weight_decay is ", s.weight_decay, ", it cannot be negative");
+  static void check_number(const char* name, double value) {
+    if (!(value >= 0 && std::isfinite(value))) {
+      fail<ConfigError>(name, " is ", value, ", it must be finite and cannot be negative");
     }
+  }
+  static void check(const auto& s) {
+    check_number("lr", s.lr);
+    check_number("weight_decay", s.weight_decay);
     if constexpr (requires { s.betas; }) {
       for (const double beta : s.betas) {
-        if (!(beta >= 0 && beta < 1)) fail<ConfigError>("a beta is ", beta, ", it must be in [0, 1)");
+        if (!(beta >= 0 && beta < 1))
+          fail<ConfigError>("a beta is ", beta, ", it must be in [0, 1)");
       }
-    } else if (!(s.momentum >= 0)) {
-      fail<ConfigError>("momentum is ", s.momentum, ", it cannot be negative");
+      check_number("eps", s.eps);
+    } else {
+      check_number("momentum", s.momentum);
     }
   }
 

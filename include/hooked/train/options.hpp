@@ -15,31 +15,31 @@ namespace hooked {
 /// One training run. Give `steps` or `epochs`.
 struct TrainOptions {
   OptimizerSettings optimizer = AdamW{};
-  Schedule schedule = {};                    // multiplies lr; empty: constant
-  std::vector<ParameterGroup> groups = {};   // other settings for some parameters
+  Schedule schedule = {};                   // multiplies lr; empty: constant
+  std::vector<ParameterGroup> groups = {};  // other settings for some parameters
   Index steps = 0;
   Index epochs = 0;
-  Index batch_size = 0;                      // 0: the whole set in every step
-  std::vector<Token> positions = {};         // where the loss is read; empty: everywhere
-  double max_grad_norm = 0.0;                // clip the norm of the whole gradient; 0: never
-  const Dataset* validation = nullptr;       // what evaluations run on; must outlive the run
-  Index evaluate_every = 0;                  // steps; 0: only at the end, if there is a validation
-  bool keep_best = false;                    // end with the weights of the lowest validation loss
-  std::filesystem::path directory = {};      // config, weights, checkpoint, metrics; empty: none
-  Index checkpoint_every = 0;                // steps; 0: no checkpoints
-  bool resume = false;                       // go on from the directory's checkpoint, if it has one
-  bool progress = true;                      // a line on the terminal, if there is one
-  Seed seed = {};                            // of the order of examples
-  int lanes = 0;                             // 0: Lanes::default_count; changes rounding
-  int threads = 0;                           // 0: all processors; changes nothing but time
+  Index batch_size = 0;                  // 0: the whole set in every step
+  std::vector<Token> positions = {};     // where the loss is read; empty: everywhere
+  double max_grad_norm = 0.0;            // clip the norm of the whole gradient; 0: never
+  const Dataset* validation = nullptr;   // what evaluations run on; must outlive the run
+  Index evaluate_every = 0;              // steps; 0: only at the end, if there is a validation
+  bool keep_best = false;                // end with the weights of the lowest validation loss
+  std::filesystem::path directory = {};  // config, weights, checkpoint, metrics; empty: none
+  Index checkpoint_every = 0;            // steps; 0: no checkpoints
+  bool resume = false;                   // go on from the directory's checkpoint, if it has one
+  bool progress = true;                  // a line on the terminal, if there is one
+  Seed seed = {};                        // of the order of examples
+  int lanes = 0;                         // 0: Lanes::default_count; changes rounding
+  int threads = 0;                       // 0: all processors; changes nothing but time
 };
 
 /// After a step.
 struct StepInfo {
-  Index step;         // steps done, this one included
+  Index step;  // steps done, this one included
   Index total_steps;
-  Index epoch;        // of this step, from 0
-  double loss;        // of this step's batch, before the step
+  Index epoch;  // of this step, from 0
+  double loss;  // of this step's batch, before the step
   double lr;
   double gradient_norm;  // before clipping
 };
@@ -53,10 +53,10 @@ struct EvaluationInfo {
 /// How a run ended.
 struct TrainResult {
   Index steps = 0;
-  double loss = 0.0;                             // of the last batch
-  std::optional<Evaluation> evaluation = {};     // the last one
+  double loss = 0.0;                          // of the last batch
+  std::optional<Evaluation> evaluation = {};  // the last one
   double seconds = 0.0;
-  bool stopped_early = false;                    // a callback said so
+  bool stopped_early = false;  // a callback said so
 };
 
 }  // namespace hooked

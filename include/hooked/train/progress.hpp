@@ -25,9 +25,9 @@ class ProgressLine {
     if (now - last_drawn_ < std::chrono::milliseconds(100) && info.step != info.total_steps) return;
     last_drawn_ = now;
     const double seconds = std::chrono::duration<double>(now - first_->time).count();
-    const double speed = seconds > 0 ? static_cast<double>(info.step - first_->step) / seconds : 0.0;
-    const double left =
-        speed > 0 ? static_cast<double>(info.total_steps - info.step) / speed : 0.0;
+    const double speed =
+        seconds > 0 ? static_cast<double>(info.step - first_->step) / seconds : 0.0;
+    const double left = speed > 0 ? static_cast<double>(info.total_steps - info.step) / speed : 0.0;
     std::fprintf(stderr, "\r\033[Kstep %lld/%lld  loss %.4g%s  %.0f steps/s  %lld:%02lld left",
                  static_cast<long long>(info.step), static_cast<long long>(info.total_steps),
                  info.loss, accuracy_.c_str(), speed, static_cast<long long>(left) / 60,

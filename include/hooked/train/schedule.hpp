@@ -12,6 +12,7 @@
 namespace hooked {
 
 /// Pieces one after the other; after the last one its end value stays. An empty schedule is 1.
+/// Pieces throw ConfigError for negative steps and for factors that are negative or not finite.
 class Schedule {
  public:
   /// The factor of step `step` (the first is 0).
@@ -27,8 +28,8 @@ class Schedule {
 
   /// 1 for `steps` steps.
   static Schedule constant(Index steps) { return Schedule({steps, Form::line, 1.0, 1.0}); }
-  /// From `start` up to 1 in a straight line, reached after `steps` steps. `start` above 0 keeps the
-  /// first step from doing nothing.
+  /// From `start` up to 1 in a straight line, reached after `steps` steps. `start` above 0 keeps
+  /// the first step from doing nothing.
   static Schedule warmup(Index steps, double start = 0.01) {
     return Schedule({steps, Form::line, start, 1.0});
   }
@@ -66,6 +67,12 @@ class Schedule {
 
   explicit Schedule(Piece piece) : pieces_{piece} {
     if (piece.steps < 0) fail<ConfigError>("a schedule of ", piece.steps, " steps");
+    for (const double factor : {piece.from, piece.to}) {
+      if (!(factor >= 0 && std::isfinite(factor))) {
+        fail<ConfigError>("a schedule's factor is ", factor,
+                          ", it must be finite and cannot be negative");
+      }
+    }
   }
   std::vector<Piece> pieces_;
 };

@@ -76,8 +76,8 @@ void check_options(const Transformer<T>& model, const Dataset& data, const Train
   }
   const auto check_set = [&](const char* what, const Dataset& set) {
     if (set.size() == 0) fail<ShapeError>("train: the ", what, " set is empty");
-    const Index wanted = o.positions.empty() ? set.tokens.size(1)
-                                             : static_cast<Index>(o.positions.size());
+    const Index wanted =
+        o.positions.empty() ? set.tokens.size(1) : static_cast<Index>(o.positions.size());
     if (set.labels.shape() != Shape{set.size(), wanted}) {
       fail<ShapeError>("train: the ", what, " set has tokens ", set.tokens.shape(), " and labels ",
                        set.labels.shape(), "; with ", wanted, " positions read, labels must be ",
@@ -129,9 +129,9 @@ void update(Optimizer<T>& optimizer, Parameters<T>& parameters, Tensor<T>& gradi
 
 /// Trains `model` on mean cross-entropy at the wanted positions. The same seed and lanes give the
 /// same bits, for any number of threads and across kill and resume.
-/// Throws ConfigError, ShapeError for options or data that do not fit; FormatError when the directory
-/// cannot be written; NumericError, with the step and the first bad site or parameter, when loss or
-/// gradient are not finite (the last checkpoint stays as it is).
+/// Throws ConfigError, ShapeError for options or data that do not fit; FormatError when the
+/// directory cannot be written; NumericError, with the step and the first bad site or parameter,
+/// when loss or gradient are not finite (the last checkpoint stays as it is).
 template <Scalar T, TrainCallback... Callbacks>
 TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions& options,
                   Callbacks&&... callbacks) {
@@ -149,13 +149,13 @@ TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions
   Optimizer<T> optimizer(options.optimizer, parameters, options.groups);
   Tensor<T> best = options.keep_best ? parameters.slab() : Tensor<T>();
 
-  const Checkpoint<T> checkpoint(
-      options.directory, {{"seed", std::to_string(options.seed.value)},
-                          {"lanes", std::to_string(lanes.count())},
-                          {"batch_size", std::to_string(batch_size)},
-                          {"examples", std::to_string(data.size())},
-                          {"steps", std::to_string(steps)},
-                          {"keep_best", options.keep_best ? "true" : "false"}});
+  const Checkpoint<T> checkpoint(options.directory,
+                                 {{"seed", std::to_string(options.seed.value)},
+                                  {"lanes", std::to_string(lanes.count())},
+                                  {"batch_size", std::to_string(batch_size)},
+                                  {"examples", std::to_string(data.size())},
+                                  {"steps", std::to_string(steps)},
+                                  {"keep_best", options.keep_best ? "true" : "false"}});
   RunState state;
   const bool writes = !options.directory.empty();
   if (writes) {
@@ -199,7 +199,8 @@ TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions
         state.best_loss = result.evaluation->loss;
         best = parameters.slab();
       }
-      going = notify(EvaluationInfo{info, *result.evaluation}, progress, metrics, callbacks...) && going;
+      going = notify(EvaluationInfo{info, *result.evaluation}, progress, metrics, callbacks...) &&
+              going;
     }
     if (options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0) {
       state.metrics_bytes = metrics.bytes();

@@ -1,0 +1,157 @@
+// Element by element: arithmetic between tensors that broadcast and with numbers, and `map` for any
+// other function.
+#pragma once
+
+#include <cmath>
+#include <functional>
+
+#include "hooked/core/tensor.hpp"
+
+namespace hooked {
+
+/// The shape that all of `shapes` broadcast to, as in numpy: aligned at the last axis, sizes equal
+/// or 1. Throws ShapeError, with `name` in front, when there is none.
+template <std::same_as<Shape>... Shapes>
+Shape broadcast_shape(std::string_view name, const Shape& first, const Shapes&... rest) {
+  Shape result = first;
+  const auto widen = [&](const Shape& other) {
+    Shape wide = result.rank() < other.rank() ? other : result;
+    for (int axis = 1; axis <= std::min(result.rank(), other.rank()); ++axis) {
+      const Index a = result[-axis], b = other[-axis];
+      if (a != b && a != 1 && b != 1) {
+        fail<ShapeError>(name, ": ", result, " and ", other, " do not broadcast: axis ", -axis,
+                         " is ", a, " against ", b);
+      }
+      wide[-axis] = a == 1 ? b : a;
+    }
+    result = wide;
+  };
+  (widen(rest), ...);
+  return result;
+}
+
+namespace detail {
+
+// A number that an elementwise function of tensors with elements T may be handed. A fraction does
+// not go into a tensor of integers.
+template <class X, class T>
+concept NumberFor = std::is_arithmetic_v<X> &&(std::floating_point<T> || std::integral<X>);
+
+// The element type of two operands of which at least one is a tensor.
+template <class A, class B>
+struct CommonElement {};
+template <TensorLike A, TensorOf<typename A::value_type> B>
+struct CommonElement<A, B> {
+  using type = typename A::value_type;
+};
+template <TensorLike A, NumberFor<typename A::value_type> B>
+struct CommonElement<A, B> {
+  using type = typename A::value_type;
+};
+template <TensorLike B, NumberFor<typename B::value_type> A>
+struct CommonElement<A, B> {
+  using type = typename B::value_type;
+};
+template <class A, class B>
+using Common = typename CommonElement<A, B>::type;
+
+// A view of a tensor, or a number as a tensor.
+template <class T, class X>
+auto operand(const X& x) {
+  if constexpr (TensorLike<X>) {
+    return x.view();
+  } else {
+    return Tensor<T>::scalar(static_cast<T>(x));
+  }
+}
+
+// The elements of a result: whatever the function returns, but 0 and 1 in T for a predicate.
+template <class R, class T>
+using Mapped = std::conditional_t<std::same_as<R, bool>, T, std::remove_cvref_t<R>>;
+
+template <class A, class B, class F, class T = Common<A, B>>
+auto broadcast_map(std::string_view name, const A& a, const B& b, F f) {
+  const auto left = operand<T>(a);
+  const auto right = operand<T>(b);
+  using R = Mapped<std::invoke_result_t<F, const T&, const T&>, T>;
+  Tensor<R> y(broadcast_shape(name, left.shape(), right.shape()));
+  walk([&](R& out, const T& u, const T& v) { out = static_cast<R>(f(u, v)); }, y.view(),
+       left.view().broadcast(y.shape()), right.view().broadcast(y.shape()));
+  return y;
+}
+
+}  // namespace detail
+
+/// y_i = f(x_i), a tensor of whatever f returns. A predicate gives ones and zeros of x's type, so
+/// that `mean(map(x, [](float v) { return v > 0; }))` is the share of positive elements.
+template <TensorLike X, class F>
+auto map(const X& x, F f) {
+  using T = typename X::value_type;
+  using R = detail::Mapped<std::invoke_result_t<F, const T&>, T>;
+  Tensor<R> y(x.shape());
+  walk([&](R& out, const T& v) { out = static_cast<R>(f(v)); }, y.view(), x.view());
+  return y;
+}
+/// y_i = f(a_i, b_i), where a and b broadcast, or one of them is a number.
+/// Throws ShapeError when the shapes do not broadcast.
+template <class A, class B, class F, class = detail::Common<A, B>>
+auto map(const A& a, const B& b, F f) {
+  return detail::broadcast_map("map", a, b, f);
+}
+
+/// a + b, a - b, a * b and a / b of elements. Throw ShapeError when the shapes do not broadcast.
+template <class A, class B>
+Tensor<detail::Common<A, B>> operator+(const A& a, const B& b) {
+  return detail::broadcast_map("+", a, b, std::plus<>());
+}
+template <class A, class B>
+Tensor<detail::Common<A, B>> operator-(const A& a, const B& b) {
+  return detail::broadcast_map("-", a, b, std::minus<>());
+}
+template <class A, class B>
+Tensor<detail::Common<A, B>> operator*(const A& a, const B& b) {
+  return detail::broadcast_map("*", a, b, std::multiplies<>());
+}
+template <class A, class B>
+Tensor<detail::Common<A, B>> operator/(const A& a, const B& b) {
+  return detail::broadcast_map("/", a, b, std::divides<>());
+}
+template <TensorLike X>
+Tensor<typename X::value_type> operator-(const X& x) {
+  return map(x, std::negate<>());
+}
+
+/// The exponential, natural logarithm (-inf at 0, NaN below), square root and absolute value of
+/// each element, as in <cmath>.
+template <TensorLike X>
+Tensor<typename X::value_type> exp(const X& x) {
+  return map(x, [](typename X::value_type v) { return std::exp(v); });
+}
+template <TensorLike X>
+Tensor<typename X::value_type> log(const X& x) {
+  return map(x, [](typename X::value_type v) { return std::log(v); });
+}
+template <TensorLike X>
+Tensor<typename X::value_type> sqrt(const X& x) {
+  return map(x, [](typename X::value_type v) { return std::sqrt(v); });
+}
+template <TensorLike X>
+Tensor<typename X::value_type> abs(const X& x) {
+  return map(x, [](typename X::value_type v) { return std::abs(v); });
+}
+
+/// a_i where condition_i is not zero, otherwise b_i. All three broadcast; a or b may be a number.
+/// Throws ShapeError when the shapes do not broadcast.
+template <TensorLike C, class A, class B>
+Tensor<detail::Common<A, B>> where(const C& condition, const A& a, const B& b) {
+  using T = detail::Common<A, B>;
+  const auto left = detail::operand<T>(a);
+  const auto right = detail::operand<T>(b);
+  Tensor<T> y(broadcast_shape("where", condition.shape(), left.shape(), right.shape()));
+  walk([](T& out, const auto& c, const T& u, const T& v) { out = c != 0 ? u : v; }, y.view(),
+       condition.view().broadcast(y.shape()), left.view().broadcast(y.shape()),
+       right.view().broadcast(y.shape()));
+  return y;
+}
+
+}  // namespace hooked

@@ -1,0 +1,86 @@
+// Activations of a whole data set at one position, run in chunks so that memory stays small.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hooked/nn/transformer.hpp"
+
+namespace hooked {
+
+namespace detail {
+
+/// Calls `run(first, last)` for consecutive chunks of `count` examples.
+template <class Run>
+void in_chunks(Index count, Run run) {
+  constexpr Index kChunk = 512;
+  for (Index first = 0; first < count; first += kChunk) run(first, std::min(first + kChunk, count));
+}
+
+}  // namespace detail
+
+/// The sites `names` at `position` for every example of tokens [example, pos]: logits
+/// [example, d_vocab_out] and a cache without the axis of positions, so that "blocks.0.mlp.hook_pre"
+/// is [example, d_mlp] and "blocks.0.attn.hook_pattern" (its query at `position`) is
+/// [example, head, key]. `hooks` act as in run_with_cache.
+/// Throws NameError for a site that does not exist, ShapeError for one that has no positions.
+template <Scalar T>
+std::pair<Tensor<T>, ActivationCache<T>> collect_at(const Transformer<T>& model,
+                                                    View<const Token> tokens, Token position,
+                                                    const std::vector<std::string>& names,
+                                                    const std::vector<Hook<T>>& hooks = {}) {
+  std::vector<Tensor<T>> kept(names.size());
+  Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
+  detail::in_chunks(tokens.size(0), [&](Index first, Index last) {
+    const View<const Token> chunk = tokens.slice(0, first, last);
+    const RunOptions run{.positions = {position}};
+    if (names.empty()) {
+      copy(model.run_with_hooks(chunk, hooks, run).select(1, 0), logits.slice(0, first, last));
+      return;
+    }
+    const auto [out, cache] = model.run_with_cache(
+        chunk, {.names = {names.begin(), names.end()}, .hooks = hooks, .run = run});
+    copy(out.select(1, 0), logits.slice(0, first, last));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Site& site = model.sites()[model.sites().find(names[i])];
+      const int axis = std::max(site.axis_index(Axis::pos), site.axis_index(Axis::query));
+      if (axis < 0) {
+        fail<ShapeError>("collect_at: ", site.name, " has no positions: ", site.axes_text());
+      }
+      const View<const T> here = cache[names[i]].select(axis, position);
+      Shape whole = here.shape();
+      whole[0] = tokens.size(0);
+      if (first == 0) kept[i] = Tensor<T>(whole);
+      copy(here, kept[i].slice(0, first, last));
+    }
+  });
+  ActivationCache<T> cache;
+  for (std::size_t i = 0; i < names.size(); ++i) cache.insert(names[i], std::move(kept[i]));
+  return {std::move(logits), std::move(cache)};
+}
+
+/// Logits [example, d_vocab_out] at `position` when the activation of `site` there is
+/// `values` [example, width] instead of what the model computes: a test of any model of a layer.
+/// Throws ShapeError when the values do not fit the site.
+template <Scalar T>
+Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Token position,
+                      const std::string& site, View<const T> values) {
+  if (values.rank() != 2 || values.size(0) != tokens.size(0)) {
+    fail<ShapeError>("logits_with: values are ", values.shape(), " for ", tokens.size(0),
+                     " examples");
+  }
+  Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
+  detail::in_chunks(tokens.size(0), [&](Index first, Index last) {
+    const View<const T> here = values.slice(0, first, last);
+    const auto hook = replace(site, here.reshape({here.size(0), 1, here.size(1)}),
+                              {.positions = {position}});
+    copy(model.run_with_hooks(tokens.slice(0, first, last), {hook}, {.positions = {position}})
+             .select(1, 0),
+         logits.slice(0, first, last));
+  });
+  return logits;
+}
+
+}  // namespace hooked

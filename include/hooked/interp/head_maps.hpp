@@ -1,0 +1,21 @@
+// What each head would write into each neuron if it attended to one token, whatever it attends to.
+#pragma once
+
+#include <string>
+
+#include "hooked/core/matmul.hpp"
+#include "hooked/nn/transformer.hpp"
+
+namespace hooked {
+
+/// x W_V^h W_O^h W_in for the rows of x [n, d_model], per head of block `layer`: [head, n, d_mlp].
+/// With x = W_E it is the map from tokens to neurons, W_neur^h; biases and norms are left out.
+template <Scalar T>
+Tensor<T> head_input_maps(const Transformer<T>& model, Index layer, View<const T> x) {
+  const std::string block = text("blocks.", layer, ".");
+  const auto z = matmul(x, model[block + "attn.W_V"]);          // [head, n, d_head]
+  const auto result = matmul(z, model[block + "attn.W_O"]);     // [head, n, d_model]
+  return matmul(result, model[block + "mlp.W_in"]);             // [head, n, d_mlp]
+}
+
+}  // namespace hooked
