@@ -42,10 +42,9 @@ int main() {
 
   // Switch off one head at a time.
   for (hooked::Index head = 0; head < 2; ++head) {
-    const auto scope = model.hooks({hooked::zero("blocks.0.attn.hook_z", {.heads = {head}})});
-    hooked::ThreadPool pool;
-    std::cout << "without head " << head << ": test accuracy "
-              << 100 * hooked::evaluate(model, test_set, {3}, pool).accuracy << "%\n";
+    const auto ablated = hooked::evaluate(
+        model, test_set, {3}, {hooked::zero("blocks.0.attn.hook_z", {.heads = {head}})});
+    std::cout << "without head " << head << ": test accuracy " << 100 * ablated.accuracy << "%\n";
   }
 
   // Differentiate: how does the logit of 7 against 5 change with each position's residual stream?

@@ -55,7 +55,8 @@ Variable<T> dense(Variable<T> x) {
 
 /// Computes `O` on the inputs and, if any of them wants a gradient, records it.
 /// Row-by-row ops keep a row map that their inputs share; whatever else meets a map sees dense
-/// rows. Throws ShapeError, with the place, when O's shape rule refuses the inputs.
+/// rows. Throws ShapeError, with the place, when O's shape rule refuses the inputs, and Error for
+/// an input that is empty or lives on another tape.
 template <Op O, Scalar T, std::same_as<Variable<T>>... Rest>
 Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest) {
   static_assert(sizeof...(Rest) + 1 == O::inputs, "record: wrong number of inputs for this op");
@@ -65,9 +66,13 @@ Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest
       "`using UserDefined = void;` and is checked with testing/gradcheck.hpp");
   using Recorded = detail::Recorded<O, T>;
   static_assert(std::is_trivially_destructible_v<Recorded>);
+  std::array<Variable<T>, O::inputs> in{first, rest...};
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (!in[i]) fail<Error>(O::name, ": input ", i, " is an empty Variable");
+    if (&in[i].tape() != &first.tape()) fail<Error>(O::name, ": input ", i, " is of another tape");
+  }
   Tape<T>& tape = first.tape();
 
-  std::array<Variable<T>, O::inputs> in{first, rest...};
   const RowMap* rows = row_inputs<O>() > 0 ? first.rows() : nullptr;
   for (std::size_t i = 0; i < row_inputs<O>(); ++i) {
     if (in[i].rows() != rows) rows = nullptr;

@@ -52,8 +52,13 @@ class Tape {
     return v;
   }
 
-  /// The same numbers under another shape; gradients flow through. No copy.
+  /// The same numbers under another shape; gradients flow through. No copy. Throws ShapeError when
+  /// the counts differ, or when x has a row map and another number of rows is asked for.
   Variable<T> reshape(Variable<T> x, const Shape& shape) {
+    if (x.rows() != nullptr && (shape.rank() == 0 || shape[0] != x.shape()[0])) {
+      fail<ShapeError>("reshape: ", x.shape(), " as ", shape, " would lose count of the ",
+                       x.shape()[0], " distinct rows; take the dense form first");
+    }
     return alias(x, x.value().reshape(shape), View<T>());
   }
   /// Another look at all numbers of x: `value`, and `gradient` where x's own gradient is kept

@@ -50,7 +50,8 @@ Tensor<typename X::value_type> cosine_similarity(const X& x) {
 }
 
 /// The angles between the rows of x [m, d] and y [n, d] in degrees, 0 to 180: [m, n].
-/// As cosine_similarity; a row of zeros is at 90 degrees to all.
+/// As cosine_similarity; a row of zeros is at 90 degrees to all. Exact to 2e-6 degrees: near 0 and
+/// 180 the arc cosine is blunt.
 template <TensorLike X, TensorOf<typename X::value_type> Y>
 Tensor<typename X::value_type> angles_in_degrees(const X& x, const Y& y) {
   return detail::row_cosines("angles_in_degrees", x, y, [](double cosine) {

@@ -1,6 +1,9 @@
 // Least-squares fits of many units at once: y_u ~ c_u + sum_k m_{k,u} x_k, in double.
 #pragma once
 
+#include <limits>
+
+#include "hooked/core/arithmetic.hpp"
 #include "hooked/core/linalg.hpp"
 
 namespace hooked {
@@ -8,9 +11,7 @@ namespace hooked {
 /// A copy in double.
 template <TensorLike X>
 Tensor<double> in_double(const X& x) {
-  Tensor<double> y(x.shape());
-  walk([](double& out, const auto& v) { out = static_cast<double>(v); }, y.view(), x.view());
-  return y;
+  return map(x, [](const auto& v) { return static_cast<double>(v); });
 }
 
 /// One straight-line fit for each unit.

@@ -1,9 +1,14 @@
 // Checkpoints: all of a training run in one file, written in one step.
 #pragma once
 
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "hooked/io/model.hpp"
@@ -15,35 +20,13 @@ namespace hooked {
 /// What a run needs besides weights and moments to go on with the same bits.
 struct RunState {
   Index step = 0;
+  double loss = 0.0;  // of the last batch
   double best_loss = std::numeric_limits<double>::infinity();
   std::uintmax_t metrics_bytes = 0;
 };
 
-namespace detail {
-
-/// A slab of the parameters' layout as tensors "PREFIX.NAME".
-template <Scalar T>
-void append_slab(std::vector<NamedTensor>& tensors, const std::string& prefix,
-                 const ParameterLayout& layout, const Tensor<T>& slab) {
-  if (slab.numel() == 0) return;
-  for (const std::string& name : layout.names()) {
-    tensors.push_back({prefix + "." + name, layout.view(slab.data(), layout.find(name))});
-  }
-}
-template <Scalar T>
-void read_slab(const SafetensorsFile& file, const std::string& prefix,
-               const ParameterLayout& layout, Tensor<T>& slab) {
-  if (slab.numel() == 0) return;
-  for (const std::string& name : layout.names()) {
-    const Tensor<T> numbers = file.read<T>(prefix + "." + name);
-    copy(numbers.view(), layout.view(slab.data(), layout.find(name)));
-  }
-}
-
-}  // namespace detail
-
-/// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree
-/// between the run that wrote it and the run that goes on: seed, lanes, batch size and so on.
+/// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree between
+/// the run that wrote it and the run that goes on: seed, lanes, batch size and so on.
 template <Scalar T>
 class Checkpoint {
  public:
@@ -53,51 +36,116 @@ class Checkpoint {
       : path_(std::move(directory) / "checkpoint.safetensors"), facts_(std::move(facts)) {}
 
   const std::filesystem::path& path() const { return path_; }
-  bool exists() const { return std::filesystem::exists(path_); }
+  bool exists() const {
+    std::error_code error;
+    return std::filesystem::exists(path_, error);
+  }
+  /// Throws FormatError when it is there and cannot be removed.
+  void remove() const {
+    std::error_code error;
+    std::filesystem::remove(path_, error);
+    if (error) fail<FormatError>(path_.string(), ": cannot be removed: ", error.message());
+  }
 
   /// `best` may be empty.
-  void save(const Parameters<T>& parameters, Optimizer<T>& optimizer, const Tensor<T>& best,
+  void save(const Parameters<T>& parameters, const Optimizer<T>& optimizer, const Tensor<T>& best,
             const RunState& state) const {
     const ParameterLayout& layout = parameters.layout();
     std::vector<NamedTensor> tensors;
-    detail::append_slab(tensors, "model", layout, parameters.slab());
-    detail::append_slab(tensors, "m", layout, optimizer.m());
-    detail::append_slab(tensors, "v", layout, optimizer.v());
-    detail::append_slab(tensors, "best", layout, best);
-    const Tensor<double> best_loss = Tensor<double>::scalar(state.best_loss);
+    const auto append = [&](const std::string& prefix, const Tensor<T>& slab) {
+      if (slab.numel() == 0) return;
+      for (const std::string& name : layout.names()) {
+        tensors.push_back({prefix + name, layout.view(slab.data(), layout.find(name))});
+      }
+    };
+    append("model.", parameters.slab());
+    append("m.", optimizer.m());
+    append("v.", optimizer.v());
+    append("best.", best);
+    const auto loss = Tensor<double>::scalar(state.loss);
+    const auto best_loss = Tensor<double>::scalar(state.best_loss);
+    tensors.push_back({"loss", loss});
     tensors.push_back({"best_loss", best_loss});
     Facts metadata = facts_;
+    metadata["format"] = kFormat;
     metadata["step"] = std::to_string(state.step);
     metadata["metrics_bytes"] = std::to_string(state.metrics_bytes);
     save_safetensors(path_, std::move(tensors), metadata);
   }
 
-  /// Throws ConfigError when the checkpoint was made by another kind of run, saying what differs,
-  /// and FormatError when it does not hold this model.
-  RunState load(Parameters<T>& parameters, Optimizer<T>& optimizer, Tensor<T>& best) const {
+  /// Throws FormatError when the file is no checkpoint of this model, ConfigError, saying what
+  /// differs, when it was made by another kind of run or is past `last_step`. Then nothing changes.
+  RunState load(Parameters<T>& parameters, Optimizer<T>& optimizer, Tensor<T>& best,
+                Index last_step) const {
     const SafetensorsFile file(path_);
+    const auto& metadata = file.metadata();
+    const auto format = metadata.find("format");
+    if (format == metadata.end() || format->second != kFormat) {
+      fail<FormatError>(path_.string(), ": is not a checkpoint of a training run");
+    }
     for (const auto& [key, value] : facts_) {
-      const auto found = file.metadata().find(key);
-      const std::string there = found == file.metadata().end() ? "missing" : found->second;
+      const auto found = metadata.find(key);
+      const std::string there = found == metadata.end() ? "missing" : found->second;
       if (there != value) {
         fail<ConfigError>(path_.string(), ": cannot resume: there ", key, " is ", there,
                           ", in this run it is ", value);
       }
     }
-    const ParameterLayout& layout = parameters.layout();
-    detail::read_slab(file, "model", layout, parameters.slab());
-    detail::read_slab(file, "m", layout, optimizer.m());
-    detail::read_slab(file, "v", layout, optimizer.v());
-    detail::read_slab(file, "best", layout, best);
     RunState state;
-    state.step = std::stoll(file.metadata().at("step"));
-    state.metrics_bytes = std::stoull(file.metadata().at("metrics_bytes"));
-    state.best_loss = file.read<double>("best_loss").item();
+    state.step = number<Index>(file, "step");
+    state.metrics_bytes = number<std::uintmax_t>(file, "metrics_bytes");
+    state.loss = tensor<double>(file, "loss", {}).item();
+    state.best_loss = tensor<double>(file, "best_loss", {}).item();
+    if (state.step > last_step) {
+      fail<ConfigError>(path_.string(), ": cannot resume: it was made after step ", state.step,
+                        ", this run ends after step ", last_step);
+    }
+    const ParameterLayout& layout = parameters.layout();
+    Tensor<T> slabs[] = {parameters.slab(), optimizer.m(), optimizer.v(), best};
+    const char* const prefixes[] = {"model.", "m.", "v.", "best."};
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (slabs[i].numel() == 0) continue;
+      for (const auto& entry : layout) {
+        const Tensor<T> numbers = tensor<T>(file, prefixes[i] + entry.name, entry.shape);
+        copy(numbers.view(), layout.view(slabs[i].data(), layout.find(entry.name)));
+      }
+    }
+    parameters.slab() = std::move(slabs[0]);
+    optimizer.m() = std::move(slabs[1]);
+    optimizer.v() = std::move(slabs[2]);
+    best = std::move(slabs[3]);
     optimizer.set_steps(state.step);
     return state;
   }
 
  private:
+  static constexpr const char* kFormat = "hooked checkpoint 1";
+
+  template <class Integer>
+  Integer number(const SafetensorsFile& file, const std::string& key) const {
+    const auto found = file.metadata().find(key);
+    const std::string digits = found == file.metadata().end() ? "missing" : found->second;
+    Integer value{};
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, value);
+    if (error != std::errc() || stop != end || value < Integer{}) {
+      fail<FormatError>(path_.string(), ": ", key, " must be a whole number, found ", digits);
+    }
+    return value;
+  }
+  template <class Number>
+  Tensor<Number> tensor(const SafetensorsFile& file, const std::string& name,
+                        const Shape& shape) const {
+    if (!file.contains(name)) {
+      fail<FormatError>(path_.string(), ": the tensor \"", name, "\" is missing");
+    }
+    if (file.shape(name) != shape) {
+      fail<FormatError>(path_.string(), ": \"", name, "\" is ", file.shape(name),
+                        ", the model's is ", shape);
+    }
+    return file.read<Number>(name);
+  }
+
   std::filesystem::path path_;
   Facts facts_;
 };

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <algorithm>
-#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "hooked/train/lanes.hpp"
@@ -17,12 +18,56 @@ struct Evaluation {
   std::vector<double> accuracy_at = {};  // [label position]
 };
 
+namespace detail {
+
+/// Throws ShapeError when a data set does not fit a model read at `positions` (empty: all).
+/// `what` begins the text: "train: the validation set".
+inline void check_dataset(const TransformerConfig& config, const Dataset& data,
+                          const std::vector<Token>& positions, const std::string& what) {
+  if (data.size() == 0) fail<ShapeError>(what, " is empty");
+  if (data.tokens.rank() != 2) {
+    fail<ShapeError>(what, " has tokens ", data.tokens.shape(), ", they must be [examples, pos]");
+  }
+  const Index length = data.tokens.size(1);
+  if (length > config.n_ctx) {
+    fail<ShapeError>(what, " has sequences of ", length, ", longer than n_ctx ", config.n_ctx);
+  }
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    if (positions[i] < 0 || positions[i] >= length || (i > 0 && positions[i] <= positions[i - 1])) {
+      fail<ShapeError>(what, " is read at positions that must rise within 0..", length - 1,
+                       ", number ", i, " is ", positions[i]);
+    }
+  }
+  const Index wanted = positions.empty() ? length : static_cast<Index>(positions.size());
+  if (data.labels.shape() != Shape{data.size(), wanted}) {
+    fail<ShapeError>(what, " has tokens ", data.tokens.shape(), " and labels ",
+                     data.labels.shape(), "; with ", wanted, " positions read, labels must be ",
+                     Shape{data.size(), wanted});
+  }
+  for_each_element(data.tokens.view(), [&](Index i, const Token& token) {
+    if (token < 0 || token >= config.d_vocab) {
+      fail<ShapeError>(what, " has token ", token, " at [", i / length, ", ", i % length,
+                       "], outside the vocabulary 0..", config.d_vocab - 1);
+    }
+  });
+  for_each_element(data.labels.view(), [&](Index i, const Token& label) {
+    if (label != CrossEntropy::kIgnored && (label < 0 || label >= config.d_vocab_out)) {
+      fail<ShapeError>(what, " has label ", label, " at [", i / wanted, ", ", i % wanted,
+                       "], outside the vocabulary 0..", config.d_vocab_out - 1);
+    }
+  });
+}
+
+}  // namespace detail
+
 /// Runs the examples in fixed chunks, spread over the pool; the result does not depend on its size.
-/// `positions` as in Pass: where the labels stand (empty: all). Hooks of the model act.
+/// `positions` as in Pass: where the labels stand (empty: all). Hooks of the model act, and `hooks`
+/// after them; then one thread does it all. Throws ShapeError when the data does not fit the model.
 template <Scalar T>
 Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
                     const std::vector<Token>& positions, ThreadPool& pool,
                     std::vector<Hook<T>> hooks = {}) {
+  detail::check_dataset(model.config(), data, positions, "evaluate: the data set");
   constexpr Index kChunk = 512;
   const Index chunks = (data.size() + kChunk - 1) / kChunk, width = data.labels.size(1);
   struct Sums {
@@ -71,6 +116,22 @@ Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
   }
   if (counted > 0) result.loss /= counted, result.accuracy /= counted;
   return result;
+}
+
+/// The same on a pool of its own, of all processors.
+template <Scalar T>
+Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
+                    const std::vector<Token>& positions = {}, std::vector<Hook<T>> hooks = {}) {
+  ThreadPool pool;
+  return evaluate(model, data, positions, pool, std::move(hooks));
+}
+
+/// The same on all processors: `evaluate(model, test_set, {3}, {zero("blocks.0.hook_attn_out")})`.
+template <Scalar T>
+Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
+                    const std::vector<Token>& positions = {}, std::vector<Hook<T>> hooks = {}) {
+  ThreadPool pool;
+  return evaluate(model, data, positions, pool, std::move(hooks));
 }
 
 }  // namespace hooked

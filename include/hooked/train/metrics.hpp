@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iomanip>
 #include <limits>
+#include <sstream>
+#include <string>
 #include <system_error>
 
 #include "hooked/train/options.hpp"
@@ -22,38 +24,41 @@ class MetricsFile {
       : path_(path) {
     if (path.empty()) return;
     std::error_code error;
-    if (keep_bytes > 0 && std::filesystem::file_size(path, error) >= keep_bytes && !error) {
-      std::filesystem::resize_file(path, keep_bytes);
-      out_.open(path, std::ios::app);
-      has_header_ = true;
-    } else {
-      out_.open(path, std::ios::trunc);
+    const auto there = std::filesystem::file_size(path, error);
+    if (keep_bytes > 0 && !error && there >= keep_bytes) {
+      std::filesystem::resize_file(path, keep_bytes, error);
+      if (error) fail<FormatError>(path.string(), ": cannot be written: ", error.message());
+      bytes_ = keep_bytes;
     }
+    out_.open(path, std::ios::binary | (bytes_ > 0 ? std::ios::app : std::ios::trunc));
     check();
   }
 
   void on_evaluation(const EvaluationInfo& info) {
     if (path_.empty()) return;
     const Evaluation& e = info.evaluation;
-    if (!has_header_) {
-      out_ << "step,epoch,lr,train_loss,gradient_norm,loss,accuracy";
-      for (std::size_t i = 0; i < e.loss_at.size(); ++i)
-        out_ << ",loss_at_" << i << ",accuracy_at_" << i;
-      out_ << '\n';
-      has_header_ = true;
+    std::ostringstream rows;
+    rows.precision(std::numeric_limits<double>::max_digits10);
+    if (bytes_ == 0) {
+      rows << "step,epoch,lr,train_loss,gradient_norm,loss,accuracy";
+      for (std::size_t i = 0; i < e.loss_at.size(); ++i) {
+        rows << ",loss_at_" << i << ",accuracy_at_" << i;
+      }
+      rows << '\n';
     }
-    out_ << std::setprecision(std::numeric_limits<double>::max_digits10) << info.step.step << ','
-         << info.step.epoch << ',' << info.step.lr << ',' << info.step.loss << ','
-         << info.step.gradient_norm << ',' << e.loss << ',' << e.accuracy;
+    rows << info.step.step << ',' << info.step.epoch << ',' << info.step.lr << ','
+         << info.step.loss << ',' << info.step.gradient_norm << ',' << e.loss << ',' << e.accuracy;
     for (std::size_t i = 0; i < e.loss_at.size(); ++i) {
-      out_ << ',' << e.loss_at[i] << ',' << e.accuracy_at[i];
+      rows << ',' << e.loss_at[i] << ',' << e.accuracy_at[i];
     }
-    out_ << '\n' << std::flush;
+    rows << '\n';
+    out_ << rows.view() << std::flush;
     check();
+    bytes_ += rows.view().size();
   }
 
-  /// Bytes written so far.
-  std::uintmax_t bytes() { return path_.empty() ? 0 : static_cast<std::uintmax_t>(out_.tellp()); }
+  /// Bytes of the file so far.
+  std::uintmax_t bytes() const { return bytes_; }
 
  private:
   void check() const {
@@ -62,7 +67,7 @@ class MetricsFile {
 
   std::filesystem::path path_;
   std::ofstream out_;
-  bool has_header_ = false;
+  std::uintmax_t bytes_ = 0;
 };
 
 }  // namespace hooked

@@ -111,6 +111,8 @@ class Optimizer {
   /// First and second moments, slabs of the parameters' layout (SGD: momentum, and none).
   Tensor<T>& m() { return m_; }
   Tensor<T>& v() { return v_; }
+  const Tensor<T>& m() const { return m_; }
+  const Tensor<T>& v() const { return v_; }
   void set_steps(Index steps) { steps_ = steps; }
 
  private:

@@ -26,8 +26,9 @@ struct TrainOptions {
   Index evaluate_every = 0;              // steps; 0: only at the end, if there is a validation
   bool keep_best = false;                // end with the weights of the lowest validation loss
   std::filesystem::path directory = {};  // config, weights, checkpoint, metrics; empty: none
-  Index checkpoint_every = 0;            // steps; 0: no checkpoints
-  bool resume = false;                   // go on from the directory's checkpoint, if it has one
+  Index checkpoint_every = 0;            // steps, and at the end; 0: no checkpoints
+  bool resume = false;                   // go on from the directory's checkpoint, if it has one;
+                                         // without it, an older checkpoint there is removed
   bool progress = true;                  // a line on the terminal, if there is one
   Seed seed = {};                        // of the order of examples
   int lanes = 0;                         // 0: Lanes::default_count; changes rounding
@@ -54,7 +55,7 @@ struct EvaluationInfo {
 struct TrainResult {
   Index steps = 0;
   double loss = 0.0;                          // of the last batch
-  std::optional<Evaluation> evaluation = {};  // the last one
+  std::optional<Evaluation> evaluation = {};  // of the weights that the run leaves
   double seconds = 0.0;
   bool stopped_early = false;  // a callback said so
 };

@@ -18,11 +18,34 @@ class ProgressLine {
  public:
   explicit ProgressLine(bool wanted = true) : shown_(wanted && isatty(STDERR_FILENO) != 0) {}
 
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() {
+    if (first_) std::fputc('\n', stderr);
+  }
+
   void on_step(const StepInfo& info) {
     if (!shown_) return;
     const auto now = Clock::now();
     if (!first_) first_ = Mark{now, info.step - 1};
     if (now - last_drawn_ < std::chrono::milliseconds(100) && info.step != info.total_steps) return;
+    draw(info, now);
+  }
+  void on_evaluation(const EvaluationInfo& info) {
+    if (!shown_) return;
+    char text[40];
+    std::snprintf(text, sizeof text, "  accuracy %.1f%%", 100 * info.evaluation.accuracy);
+    accuracy_ = text;
+    draw(info.step, Clock::now());
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Mark {
+    Clock::time_point time;
+    Index step;
+  };
+  void draw(const StepInfo& info, Clock::time_point now) {
     last_drawn_ = now;
     const double seconds = std::chrono::duration<double>(now - first_->time).count();
     const double speed =
@@ -33,21 +56,7 @@ class ProgressLine {
                  info.loss, accuracy_.c_str(), speed, static_cast<long long>(left) / 60,
                  static_cast<long long>(left) % 60);
   }
-  void on_evaluation(const EvaluationInfo& info) {
-    char text[40];
-    std::snprintf(text, sizeof text, "  accuracy %.1f%%", 100 * info.evaluation.accuracy);
-    accuracy_ = text;
-  }
-  void on_end(const TrainResult&) {
-    if (shown_) std::fputc('\n', stderr);
-  }
 
- private:
-  using Clock = std::chrono::steady_clock;
-  struct Mark {
-    Clock::time_point time;
-    Index step;
-  };
   bool shown_;
   std::optional<Mark> first_;
   Clock::time_point last_drawn_{};

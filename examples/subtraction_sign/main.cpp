@@ -1,0 +1,63 @@
+// How does a one-layer transformer decide the sign of a two-digit subtraction? Trains the model of
+// the study and measures every claim of it.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "base.hpp"
+#include "neurons.hpp"
+#include "study.hpp"
+#include "training.hpp"
+
+namespace subtraction {
+
+void run(const Options& options) {
+  const Dataset all = all_pairs();
+  const Transformer<float> model = train_or_load(options, all);
+  const Study study(model, all);
+  const NeuronFits fits(study);
+
+  Report report;
+  base_figures(study, options, report);
+  linear_fits(study, fits, report);
+  ablations(study, fits, report);
+
+  report.save(options.out);
+  std::printf("\n%s\n", claims_table(report.claims).c_str());
+}
+
+}  // namespace subtraction
+
+int main(int argc, char** argv) {
+  subtraction::Options options;
+  CLI::App app("Train a one-layer transformer on \"a - b = sign |a-b|\" and test how it decides the "
+               "sign.");
+  app.add_option("--preset", options.preset, "quick (under two minutes) or full (as the study)")
+      ->check(CLI::IsMember({"quick", "full"}))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "draws weights, training pairs and their order")
+      ->capture_default_str();
+  app.add_option("--epochs", options.epochs, "passes over the training pairs; 0: the preset's")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--out", options.out, "where everything is written")->required();
+  app.add_option("--threads", options.threads, "0: all processors; changes no result")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_flag("--resume", options.resume, "go on from the last checkpoint in --out");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "subtraction_sign: %s (--help lists the options)\n", error.what());
+    return 1;
+  }
+  try {
+    subtraction::run(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "subtraction_sign: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
