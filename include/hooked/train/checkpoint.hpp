@@ -25,8 +25,8 @@ struct RunState {
   std::uintmax_t metrics_bytes = 0;
 };
 
-/// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree between
-/// the run that wrote it and the run that goes on: seed, lanes, batch size and so on.
+/// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree
+/// between the run that wrote it and the run that goes on: seed, lanes, batch size and so on.
 template <Scalar T>
 class Checkpoint {
  public:
@@ -125,13 +125,13 @@ class Checkpoint {
   Integer number(const SafetensorsFile& file, const std::string& key) const {
     const auto found = file.metadata().find(key);
     const std::string digits = found == file.metadata().end() ? "missing" : found->second;
-    Integer value{};
+    std::uintmax_t value = 0;
     const char* const end = digits.data() + digits.size();
     const auto [stop, error] = std::from_chars(digits.data(), end, value);
-    if (error != std::errc() || stop != end || value < Integer{}) {
+    if (error != std::errc() || stop != end || !std::in_range<Integer>(value)) {
       fail<FormatError>(path_.string(), ": ", key, " must be a whole number, found ", digits);
     }
-    return value;
+    return static_cast<Integer>(value);
   }
   template <class Number>
   Tensor<Number> tensor(const SafetensorsFile& file, const std::string& name,

@@ -40,8 +40,8 @@ inline void check_dataset(const TransformerConfig& config, const Dataset& data,
   }
   const Index wanted = positions.empty() ? length : static_cast<Index>(positions.size());
   if (data.labels.shape() != Shape{data.size(), wanted}) {
-    fail<ShapeError>(what, " has tokens ", data.tokens.shape(), " and labels ",
-                     data.labels.shape(), "; with ", wanted, " positions read, labels must be ",
+    fail<ShapeError>(what, " has tokens ", data.tokens.shape(), " and labels ", data.labels.shape(),
+                     "; with ", wanted, " positions read, labels must be ",
                      Shape{data.size(), wanted});
   }
   for_each_element(data.tokens.view(), [&](Index i, const Token& token) {
@@ -116,14 +116,6 @@ Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
   }
   if (counted > 0) result.loss /= counted, result.accuracy /= counted;
   return result;
-}
-
-/// The same on a pool of its own, of all processors.
-template <Scalar T>
-Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
-                    const std::vector<Token>& positions = {}, std::vector<Hook<T>> hooks = {}) {
-  ThreadPool pool;
-  return evaluate(model, data, positions, pool, std::move(hooks));
 }
 
 /// The same on all processors: `evaluate(model, test_set, {3}, {zero("blocks.0.hook_attn_out")})`.

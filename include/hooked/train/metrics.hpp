@@ -46,8 +46,8 @@ class MetricsFile {
       }
       rows << '\n';
     }
-    rows << info.step.step << ',' << info.step.epoch << ',' << info.step.lr << ','
-         << info.step.loss << ',' << info.step.gradient_norm << ',' << e.loss << ',' << e.accuracy;
+    rows << info.step.step << ',' << info.step.epoch << ',' << info.step.lr << ',' << info.step.loss
+         << ',' << info.step.gradient_norm << ',' << e.loss << ',' << e.accuracy;
     for (std::size_t i = 0; i < e.loss_at.size(); ++i) {
       rows << ',' << e.loss_at[i] << ',' << e.accuracy_at[i];
     }

@@ -1,10 +1,17 @@
 // train: the loop that makes a model learn a data set.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <cstdio>
 #include <numeric>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,11 +28,15 @@ namespace hooked {
 /// run can start anywhere.
 class BatchOrder {
  public:
+  /// `batch_size` 0: the whole set. Throws ShapeError for an empty set and a negative size.
   BatchOrder(Index examples, Index batch_size, Seed seed)
       : batch_size_(batch_size == 0 ? examples : std::min(batch_size, examples)),
         seed_(seed),
         shuffled_(batch_size != 0),
-        order_(static_cast<std::size_t>(examples)) {
+        order_(static_cast<std::size_t>(std::max<Index>(examples, 0))) {
+    if (examples < 1 || batch_size < 0) {
+      fail<ShapeError>("batches of ", batch_size, " out of ", examples, " examples");
+    }
     std::iota(order_.begin(), order_.end(), Index{0});
   }
 
@@ -38,7 +49,9 @@ class BatchOrder {
   std::span<const Index> operator()(Index step) {
     const Index epoch = this->epoch(step);
     if (shuffled_ && epoch != ordered_epoch_) {
-      Random(seed_, text("epoch ", epoch)).permutation(order_);
+      std::array<char, 32> stream{"epoch "};  // not a string: a step takes nothing from the heap
+      const auto end = std::to_chars(&stream[6], &stream[31], epoch).ptr;
+      Random(seed_, {stream.data(), end}).permutation(order_);
       ordered_epoch_ = epoch;
     }
     const auto first = static_cast<std::size_t>(step % steps_per_epoch() * batch_size_);
@@ -59,12 +72,23 @@ namespace detail {
 /// Throws ConfigError or ShapeError for options that do not fit each other or the data.
 template <Scalar T>
 void check_options(const Transformer<T>& model, const Dataset& data, const TrainOptions& o) {
+  const std::pair<const char*, Index> counts[] = {{"steps", o.steps},
+                                                  {"epochs", o.epochs},
+                                                  {"batch_size", o.batch_size},
+                                                  {"evaluate_every", o.evaluate_every},
+                                                  {"checkpoint_every", o.checkpoint_every},
+                                                  {"lanes", o.lanes},
+                                                  {"threads", o.threads}};
+  for (const auto& [name, count] : counts) {
+    if (count < 0) fail<ConfigError>("train: ", name, " is ", count, ", it cannot be negative");
+  }
   if ((o.steps > 0) == (o.epochs > 0)) {
     fail<ConfigError>("train: steps is ", o.steps, " and epochs is ", o.epochs,
                       ": give one of them, at least 1");
   }
-  if (o.batch_size < 0) fail<ConfigError>("train: batch_size is ", o.batch_size);
-  if (o.max_grad_norm < 0) fail<ConfigError>("train: max_grad_norm is ", o.max_grad_norm);
+  if (!(o.max_grad_norm >= 0)) {
+    fail<ConfigError>("train: max_grad_norm is ", o.max_grad_norm, ", it cannot be negative");
+  }
   if (o.keep_best && o.validation == nullptr) {
     fail<ConfigError>("train: keep_best needs a validation set to judge by");
   }
@@ -74,37 +98,63 @@ void check_options(const Transformer<T>& model, const Dataset& data, const Train
   if ((o.checkpoint_every > 0 || o.resume) && o.directory.empty()) {
     fail<ConfigError>("train: checkpoints need a directory");
   }
-  const auto check_set = [&](const char* what, const Dataset& set) {
-    if (set.size() == 0) fail<ShapeError>("train: the ", what, " set is empty");
-    const Index wanted =
-        o.positions.empty() ? set.tokens.size(1) : static_cast<Index>(o.positions.size());
-    if (set.labels.shape() != Shape{set.size(), wanted}) {
-      fail<ShapeError>("train: the ", what, " set has tokens ", set.tokens.shape(), " and labels ",
-                       set.labels.shape(), "; with ", wanted, " positions read, labels must be ",
-                       Shape{set.size(), wanted});
+  check_dataset(model.config(), data, o.positions, "train: the training set");
+  if (o.validation != nullptr) {
+    check_dataset(model.config(), *o.validation, o.positions, "train: the validation set");
+  }
+}
+
+/// Sixteen hexadecimal digits that change with the data (FNV-1a over tokens and labels).
+inline std::string fingerprint(const Dataset& data) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const Tensor<Token>* numbers : {&data.tokens, &data.labels}) {
+    for (Index i = 0; i < numbers->numel(); ++i) {
+      hash = (hash ^ static_cast<std::uint32_t>(numbers->data()[i])) * 0x100000001b3;
     }
-    for_each_element(set.labels.view(), [&](Index i, const Token& label) {
-      if (label < CrossEntropy::kIgnored || label >= model.config().d_vocab_out) {
-        fail<ShapeError>("train: label ", label, " of example ", i / wanted, " in the ", what,
-                         " set is outside the vocabulary 0..", model.config().d_vocab_out - 1);
-      }
-    });
-  };
-  check_set("training", data);
-  if (o.validation != nullptr) check_set("validation", *o.validation);
+  }
+  std::array<char, 17> digits;
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return digits.data();
+}
+
+/// What must agree for a run to go on from a checkpoint with the bits of an uninterrupted one.
+template <Scalar T>
+typename Checkpoint<T>::Facts run_facts(const Transformer<T>& model, const Dataset& data,
+                                        const TrainOptions& o, const Optimizer<T>& optimizer,
+                                        Index batch_size, int lanes) {
+  std::string positions;
+  for (const Token p : o.positions) positions += text(positions.empty() ? "" : ",", p);
+  return {{"config", config_to_json(model.config()).dump()},
+          {"numbers", text(dtype_of<T>())},
+          {"optimizer", std::string(optimizer.name())},
+          {"seed", std::to_string(o.seed.value)},
+          {"lanes", std::to_string(lanes)},
+          {"batch_size", std::to_string(batch_size)},
+          {"positions", positions.empty() ? "all" : positions},
+          {"examples", std::to_string(data.size())},
+          {"fingerprint of the data", fingerprint(data)},
+          {"keep_best", o.keep_best ? "true" : "false"}};
+}
+
+/// The first parameter, of those that are trained, with a NaN or infinity in `slab`; or "".
+template <Scalar T>
+std::string first_not_finite(const Parameters<T>& parameters, const Tensor<T>& slab) {
+  const ParameterLayout& layout = parameters.layout();
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    const auto id = static_cast<ParameterId>(i);
+    const auto numbers = layout.packed(slab.data(), id).array();
+    if (!parameters.is_frozen(id) && !numbers.isFinite().all()) return layout[id].name;
+  }
+  return "";
 }
 
 /// Throws NumericError that names the first parameter with a NaN or infinity in its gradient.
 template <Scalar T>
-void check_gradient(const ParameterLayout& layout, const Tensor<T>& gradients, double norm) {
+void check_gradient(const Parameters<T>& parameters, const Tensor<T>& gradients, double norm) {
   if (std::isfinite(norm)) return;
-  for (const std::string& name : layout.names()) {
-    bool finite = true;
-    for_each_element(layout.view(gradients.data(), layout.find(name)),
-                     [&](Index, const T& g) { finite = finite && std::isfinite(g); });
-    if (!finite) fail<NumericError>("the gradient of ", name, " has a NaN or infinity");
-  }
-  fail<NumericError>("the gradient's norm is ", norm);
+  const std::string name = first_not_finite(parameters, gradients);
+  if (name.empty()) fail<NumericError>("the gradient's norm is ", norm);
+  fail<NumericError>("the gradient of ", name, " has a NaN or infinity");
 }
 
 /// Clips and steps, in chunks of a fixed size spread over the pool.
@@ -131,7 +181,8 @@ void update(Optimizer<T>& optimizer, Parameters<T>& parameters, Tensor<T>& gradi
 /// same bits, for any number of threads and across kill and resume.
 /// Throws ConfigError, ShapeError for options or data that do not fit; FormatError when the
 /// directory cannot be written; NumericError, with the step and the first bad site or parameter,
-/// when loss or gradient are not finite (the last checkpoint stays as it is).
+/// when loss or gradient are not finite. The checkpoint that is there then is a good one: a
+/// checkpoint is written once the next step has found loss and gradient finite (or at the end).
 template <Scalar T, TrainCallback... Callbacks>
 TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions& options,
                   Callbacks&&... callbacks) {
@@ -140,7 +191,7 @@ TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions
   BatchOrder batches(data.size(), options.batch_size, options.seed);
   const Index steps =
       options.steps > 0 ? options.steps : options.epochs * batches.steps_per_epoch();
-  const Index batch_size = static_cast<Index>(batches(0).size());
+  const auto batch_size = static_cast<Index>(batches(0).size());
   const int lane_count = options.lanes > 0 ? options.lanes : Lanes<T>::default_count(batch_size);
 
   ThreadPool pool(options.threads);
@@ -149,40 +200,51 @@ TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions
   Optimizer<T> optimizer(options.optimizer, parameters, options.groups);
   Tensor<T> best = options.keep_best ? parameters.slab() : Tensor<T>();
 
-  const Checkpoint<T> checkpoint(options.directory,
-                                 {{"seed", std::to_string(options.seed.value)},
-                                  {"lanes", std::to_string(lanes.count())},
-                                  {"batch_size", std::to_string(batch_size)},
-                                  {"examples", std::to_string(data.size())},
-                                  {"steps", std::to_string(steps)},
-                                  {"keep_best", options.keep_best ? "true" : "false"}});
+  const Checkpoint<T> checkpoint(
+      options.directory,
+      detail::run_facts(model, data, options, optimizer, batch_size, lanes.count()));
   RunState state;
   const bool writes = !options.directory.empty();
   if (writes) {
     make_directory(options.directory);
+    if (options.resume && checkpoint.exists()) {
+      state = checkpoint.load(parameters, optimizer, best, steps);
+    } else {
+      checkpoint.remove();  // of an older run: going on from it would not be going on with this one
+    }
     save_json(options.directory / "config.json", config_to_json(model.config()));
-  }
-  if (options.resume && checkpoint.exists()) {
-    state = checkpoint.load(parameters, optimizer, best);
   }
   MetricsFile metrics(writes ? options.directory / "metrics.csv" : "", state.metrics_bytes);
   ProgressLine progress(options.progress);
 
   TrainResult result;
+  Index saved_step = state.step;
+  const auto save = [&] {
+    state.metrics_bytes = metrics.bytes();
+    checkpoint.save(parameters, optimizer, best, state);
+    saved_step = state.step;
+    notify(checkpoint.path(), callbacks...);
+  };
+  const bool was_finite = detail::first_not_finite(parameters, parameters.slab()).empty();
   bool going = true;
   while (going && state.step < steps) {
     const double lr_factor = options.schedule(state.step);
     BatchResult batch;
     try {
       batch = lanes.gradient(data, batches(state.step), pool);
-      detail::check_gradient(parameters.layout(), lanes.gradients(), batch.gradient_norm);
+      detail::check_gradient(parameters, lanes.gradients(), batch.gradient_norm);
     } catch (const NumericError& error) {
-      fail<NumericError>("training stopped in step ", state.step, ": ", error.what());
+      fail<NumericError>("training stopped in step ", state.step + 1, ": ", error.what());
     }
+    // Only now is it known that the weights of the last step are good.
+    const bool checkpoint_due =
+        options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0;
+    if (checkpoint_due && state.step != saved_step) save();
+
     detail::update(optimizer, parameters, lanes.gradients(), batch.gradient_norm, lr_factor,
                    options.max_grad_norm, pool);
     ++state.step;
-    result.loss = batch.loss;
+    state.loss = batch.loss;
 
     const StepInfo info{state.step,
                         steps,
@@ -202,18 +264,23 @@ TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions
       going = notify(EvaluationInfo{info, *result.evaluation}, progress, metrics, callbacks...) &&
               going;
     }
-    if (options.checkpoint_every > 0 && state.step % options.checkpoint_every == 0) {
-      state.metrics_bytes = metrics.bytes();
-      checkpoint.save(parameters, optimizer, best, state);
-      notify(checkpoint.path(), callbacks...);
-    }
   }
-  result.steps = state.step;
-  result.stopped_early = state.step < steps;
+  const std::string bad = detail::first_not_finite(parameters, parameters.slab());
+  if (was_finite && !bad.empty()) {
+    fail<NumericError>("training stopped after step ", state.step, ": ", bad,
+                       " has a NaN or infinity");
+  }
+  if (options.checkpoint_every > 0 && state.step != saved_step) save();
   if (options.keep_best) parameters.slab() = best;
+  if (options.validation != nullptr && (options.keep_best || !result.evaluation)) {
+    result.evaluation = evaluate(model, *options.validation, options.positions, pool);
+  }
   if (writes) save_safetensors(model, options.directory / "model.safetensors");
+  result.steps = state.step;
+  result.loss = state.loss;
+  result.stopped_early = state.step < steps;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  notify(result, progress, callbacks...);
+  notify(result, callbacks...);
   return result;
 }
 
