@@ -1,4 +1,4 @@
 // expect: static.assert.*this must not compile
 #include "hooked/core/version.hpp"
 
-static_assert(hooked::version.empty(), "this must not compile");
+static_assert(hooked::library_version.empty(), "this must not compile");

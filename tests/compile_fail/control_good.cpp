@@ -1,4 +1,4 @@
 // expect: success
 #include "hooked/core/version.hpp"
 
-static_assert(!hooked::version.empty());
+static_assert(!hooked::library_version.empty());
