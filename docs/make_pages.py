@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what documents repeat from the sources: docs/ops.md, and the code blocks of README.md.
+"""Writes what documents repeat from the sources: docs/ops.md, and the code in README.md and docs/start.md.
 
     docs/make_pages.py           writes them
     docs/make_pages.py --check   fails, and says which, where they are out of date
@@ -8,6 +8,7 @@
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -30,21 +31,28 @@ def ops_page() -> str:
     return "\n".join(page)
 
 
-def readme() -> str:
-    """README.md with the blocks behind `<!-- NAME -->` taken from examples/NAME."""
+def with_examples(name: str) -> str:
+    """A page with the blocks behind `<!-- FILE -->` taken from examples/FILE, and those behind
+    `<!-- FILE#PART -->` from between the lines `// [PART]` and the next such line in it."""
 
     def block(match: re.Match) -> str:
-        source = (ROOT / "examples" / match["name"]).read_text().rstrip()
-        return f"{match['start']}\n{source}\n```"
+        source = (ROOT / "examples" / match["file"]).read_text()
+        if match["part"]:
+            source = re.split(r"^ *// \[(\w+)\]\n", source, flags=re.MULTILINE)
+            source = textwrap.dedent(source[source.index(match["part"][1:]) + 1])
+        return f"{match['start']}\n{source.strip()}\n```"
 
-    pattern = r"(?P<start><!-- (?P<name>\S+) -->\n```\w+)\n.*?```"
-    return re.sub(pattern, block, (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    pattern = r"(?P<start><!-- (?P<file>[^\s#]+)(?P<part>#\w+)? -->\n```\w+)\n.*?```"
+    return re.sub(pattern, block, (ROOT / name).read_text(), flags=re.DOTALL)
 
 
 def main() -> int:
     check = sys.argv[1:] == ["--check"]
     stale = 0
-    for name, content in {"docs/ops.md": ops_page(), "README.md": readme()}.items():
+    pages = {"docs/ops.md": ops_page()}
+    for name in ("README.md", "docs/start.md"):
+        pages[name] = with_examples(name)
+    for name, content in pages.items():
         path = ROOT / name
         if path.exists() and path.read_text() == content:
             continue

@@ -17,6 +17,7 @@ namespace subtraction {
 using hooked::Claim;
 using hooked::Figure;
 using hooked::Hook;
+using hooked::judge;
 using hooked::Range;
 using hooked::Report;
 using hooked::Rule;

@@ -1,0 +1,76 @@
+// The code of docs/start.md, part by part: `./dev docs` copies it there.
+#include <hooked/hooked.hpp>
+#include <iostream>
+
+int main() {
+  // [tensors]
+  hooked::Tensor<float> x({2, 3, 4}, 1.0f);
+  auto part = x.select(0, 1).slice(0, 0, 2);  // a View [2, 4]: no copy
+  part.matrix() *= 2.0f;                      // Eigen's matrices, no copy either
+  std::cout << x << hooked::einsum("abc,dbc->ad", x, x) << hooked::mean(x, 2);
+
+  // [model]
+  hooked::Transformer<double> model(
+      {.n_layers = 2, .d_model = 64, .n_ctx = 32, .d_head = 16, .d_vocab = 100}, hooked::Seed{1});
+  std::cout << model["blocks.0.attn.W_Q"].shape();  // [head, d_model, d_head]
+  model.parameters().freeze("*.b_*");               // these keep their values in training
+
+  // [running]
+  const hooked::Tensor<hooked::Token> tokens({1, 4}, {3, 1, 4, 1});
+  const auto logits = model(tokens);                       // [batch, pos, d_vocab_out]
+  const double loss = model.loss(tokens);                  // next-token loss, in nats
+  const auto last = model(tokens, {.positions = {3}});     // only what is wanted is computed
+  const auto [out, cache] = model.run_with_cache(tokens);  // every activation
+  const auto few =
+      model.run_with_cache(tokens, {.names = {"blocks.*.attn.hook_pattern"}, .logits = false})
+          .second;
+  std::cout << loss << few.at("pattern", 1);  // block 1
+  const auto text = hooked::generate(model, tokens, {.max_new_tokens = 5, .do_sample = false});
+
+  // [hooks]
+  const hooked::Hook<double> watch("blocks.*.hook_resid_post", [](hooked::View<const double> resid,
+                                                                  const hooked::HookPoint& point) {
+    std::cout << point.name() << " " << resid.matrix().norm() << "\n";
+  });
+  model.run_with_hooks(tokens, {watch, hooked::zero("blocks.1.attn.hook_z", {.heads = {2}})});
+  model.run_with_hooks(tokens,
+                       {hooked::patch("blocks.0.hook_resid_post", cache, {.positions = {2}})});
+  {
+    const auto scope = model.hooks({hooked::scale("blocks.0.mlp.hook_post", 0.5)});
+    model(tokens);  // with the hook
+  }
+  model(tokens);  // without
+
+  // [gradients]
+  const auto gradients = model
+                             .run_with_cache(tokens, {.names = {"blocks.0.hook_resid_pre"},
+                                                      .gradient_of =
+                                                          [](hooked::Variable<double> l) {
+                                                            return hooked::element(l, {0, -1, 7});
+                                                          }})
+                             .second;
+  std::cout << gradients["blocks.0.hook_resid_pre_grad"];
+
+  // [pass]
+  hooked::Pass<double> pass(model.parameters());
+  pass.begin({.gradients = true});
+  pass.backward(hooked::mean(model.forward(pass, tokens)));
+  std::cout << pass.gradient("blocks.0.attn.W_Q").shape();
+
+  // [data]
+  const hooked::Dataset data{tokens, hooked::Tensor<hooked::Token>({1, 1}, {5})};
+
+  // [training]
+  const auto result =
+      hooked::train(model, data,
+                    {.optimizer = hooked::AdamW{.lr = 1e-3, .weight_decay = 1.0},
+                     .schedule = hooked::Schedule::warmup(10).then(hooked::Schedule::cosine(90)),
+                     .steps = 100,
+                     .batch_size = 256,
+                     .positions = {3},
+                     .directory = "tour-run",
+                     .checkpoint_every = 50,
+                     .resume = true});
+  // [end]
+  std::cout << "trained " << result.steps << " steps, loss " << result.loss << "\n";
+}
