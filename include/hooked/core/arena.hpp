@@ -76,13 +76,13 @@ class Arena {
     return start;
   }
   void add_block(std::size_t size) {
-    auto* data = static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment}));
+    auto* data = static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignment}));
     blocks_.push_back({data, size});
     offset_ = 0;
   }
   void free_blocks() {
     for (const Block& block : blocks_) {
-      ::operator delete(block.data, std::align_val_t{kAlignment});
+      ::operator delete (block.data, std::align_val_t{kAlignment});
     }
     blocks_.clear();
   }

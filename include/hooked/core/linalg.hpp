@@ -1,6 +1,6 @@
 // Decompositions and least squares: svd, eig, eigh, qr, lstsq. Computed in double by Eigen,
-// whatever the elements are. Not part of the umbrella: Eigen's decompositions take seconds to
-// compile.
+// whatever the elements are. A file that uses them compiles for seconds longer (svd: some 20 s with
+// g++ 12), so keep them to few files.
 #pragma once
 
 #include <Eigen/Eigenvalues>

@@ -47,9 +47,12 @@ class Random {
 
   /// 64 random bits.
   std::uint64_t bits() {
-    const auto word = [](std::uint64_t x, int i) { return static_cast<std::uint32_t>(x >> 32 * i); };
-    const auto out = philox4x32({word(count_, 0), word(count_, 1), word(stream_, 0), word(stream_, 1)},
-                                {word(seed_, 0), word(seed_, 1)});
+    const auto word = [](std::uint64_t x, int i) {
+      return static_cast<std::uint32_t>(x >> 32 * i);
+    };
+    const auto out =
+        philox4x32({word(count_, 0), word(count_, 1), word(stream_, 0), word(stream_, 1)},
+                   {word(seed_, 0), word(seed_, 1)});
     ++count_;
     return std::uint64_t{out[1]} << 32 | out[0];
   }

@@ -25,12 +25,16 @@ using MatrixMap = Eigen::Map<
                        Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>,
     Eigen::Unaligned, Eigen::OuterStride<>>;
 template <class T>
-using ArrayMap = Eigen::Map<
-    std::conditional_t<std::is_const_v<T>,
-                       const Eigen::Array<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic,
-                                          Eigen::RowMajor>,
-                       Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>,
-    Eigen::Unaligned, Eigen::OuterStride<>>;
+using ArrayMap =
+    Eigen::Map<std::conditional_t<std::is_const_v<T>,
+                                  const Eigen::Array<std::remove_const_t<T>, Eigen::Dynamic,
+                                                     Eigen::Dynamic, Eigen::RowMajor>,
+                                  Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>,
+               Eigen::Unaligned, Eigen::OuterStride<>>;
+
+/// An Eigen object with elements of type T.
+template <class M, class T>
+concept EigenOf = std::same_as<typename M::Scalar, T>;
 
 /// A strided window of rank 0 to 6. Copying a View copies the window, never the numbers.
 /// The storage must outlive it. `View<const T>` only reads.
@@ -54,20 +58,14 @@ class View {
       : data_(data), shape_(shape), strides_(strides) {}
 
   /// Any Eigen matrix, array or map with direct storage, without a copy: shape [rows, cols].
-  template <class Derived>
-    requires std::same_as<typename Derived::Scalar, value_type>
+  template <EigenOf<value_type> Derived>
   explicit View(Eigen::DenseBase<Derived>& m)
       : View(m.derived().data(), {m.rows(), m.cols()}, eigen_strides(m)) {}
-  template <class Derived>
-    requires(std::same_as<typename Derived::Scalar, value_type> && std::is_const_v<T>)
-  explicit View(const Eigen::DenseBase<Derived>& m)
+  template <EigenOf<value_type> Derived>
+  explicit View(const Eigen::DenseBase<Derived>& m) requires(std::is_const_v<T>)
       : View(m.derived().data(), {m.rows(), m.cols()}, eigen_strides(m)) {}
 
-  operator View<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data_, shape_, strides_};
-  }
+  operator View<const T>() const requires(!std::is_const_v<T>) { return {data_, shape_, strides_}; }
   View<const value_type> view() const { return {data_, shape_, strides_}; }
 
   T* data() const { return data_; }
