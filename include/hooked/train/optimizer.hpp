@@ -59,6 +59,10 @@ class Optimizer {
         m_(Shape{parameters.layout().slab_size()}),
         v_(Shape{std::holds_alternative<Sgd>(settings) ? 0 : parameters.layout().slab_size()}) {
     std::visit([](const auto& s) { check(s); }, settings);
+    for (const ParameterGroup& group : groups) {
+      check_number("a group's lr_factor", group.lr_factor);
+      check_number("a group's weight_decay_factor", group.weight_decay_factor);
+    }
     std::vector<bool> used(groups.size(), false);
     const ParameterLayout& layout = parameters.layout();
     for (std::size_t i = 0; i < layout.size(); ++i) {

@@ -8,10 +8,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -136,6 +138,14 @@ typename Checkpoint<T>::Facts run_facts(const Transformer<T>& model, const Datas
           {"keep_best", o.keep_best ? "true" : "false"}};
 }
 
+/// Removes what a run that was killed while it wrote a file left in its directory.
+inline void remove_leftovers(const std::filesystem::path& directory) {
+  for (const char* file : {"checkpoint.safetensors", "config.json", "model.safetensors"}) {
+    std::error_code none;
+    for (int i = 0; std::filesystem::remove(directory / text(file, ".tmp", i), none);) ++i;
+  }
+}
+
 /// The first parameter, of those that are trained, with a NaN or infinity in `slab`; or "".
 template <Scalar T>
 std::string first_not_finite(const Parameters<T>& parameters, const Tensor<T>& slab) {
@@ -207,6 +217,7 @@ TrainResult train(Transformer<T>& model, const Dataset& data, const TrainOptions
   const bool writes = !options.directory.empty();
   if (writes) {
     make_directory(options.directory);
+    detail::remove_leftovers(options.directory);
     if (options.resume && checkpoint.exists()) {
       state = checkpoint.load(parameters, optimizer, best, steps);
     } else {
