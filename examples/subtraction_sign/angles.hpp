@@ -28,13 +28,15 @@ inline void angle_matrix(const Study& study, const NeuronFits& fits, Report& rep
                    static_cast<double>(angles(kPlus, kMinus)), {{135.0, 180.0}, {90.0, 180.0}}));
   double acute = 0.0, pairs = 0.0;
   for (Index i = 0; i < kNumbers; ++i) {
-    for (Index j = i + 1; j < kNumbers; ++j, pairs += 1.0) acute += angles(i, j) < 90.0f ? 1.0 : 0.0;
+    for (Index j = i + 1; j < kNumbers; ++j, pairs += 1.0)
+      acute += angles(i, j) < 90.0f ? 1.0 : 0.0;
   }
-  report.add(judge({.claim = "pairs of numbers that are partially aligned",
-                    .study_says = "most",
-                    .unit = "%",
-                    .definition = "share of the 4,950 pairs of columns 0..99 at less than 90 degrees"},
-                   100.0 * acute / pairs, {{50.0, 100.0}, {40.0, 100.0}}));
+  report.add(
+      judge({.claim = "pairs of numbers that are partially aligned",
+             .study_says = "most",
+             .unit = "%",
+             .definition = "share of the 4,950 pairs of columns 0..99 at less than 90 degrees"},
+            100.0 * acute / pairs, {{50.0, 100.0}, {40.0, 100.0}}));
 
   double opposite = 0.0, active = 0.0;
   for (const Index i : fits.important) {
@@ -42,12 +44,13 @@ inline void angle_matrix(const Study& study, const NeuronFits& fits, Report& rep
     active += 1.0;
     opposite += W_logit(i, kMinus) > 0 && W_logit(i, kPlus) < 0 ? 1.0 : 0.0;
   }
-  report.add(judge({.claim = "important neurons that boost - and throttle +",
-                    .study_says = "most",
-                    .unit = "%",
-                    .definition = "W_logit[i, -] > 0 > W_logit[i, +], of the important neurons that "
-                                  "grow with b-a (m_i < 0)"},
-                   100.0 * opposite / active, {{50.0, 100.0}, {40.0, 100.0}}));
+  report.add(
+      judge({.claim = "important neurons that boost - and throttle +",
+             .study_says = "most",
+             .unit = "%",
+             .definition = "W_logit[i, -] > 0 > W_logit[i, +], of the important neurons that "
+                           "grow with b-a (m_i < 0)"},
+            100.0 * opposite / active, {{50.0, 100.0}, {40.0, 100.0}}));
 }
 
 }  // namespace subtraction

@@ -8,12 +8,13 @@
 namespace subtraction {
 
 inline void base_figures(const Study& study, const Options& options, Report& report) {
-  report.add(judge({.claim = "sign loss",
-                    .study_says = 0.068,
-                    .unit = "nats",
-                    .definition = "mean cross-entropy of the sign token over all 103 logits at '=', "
-                                  "all 10,000 pairs"},
-                   study.base.loss, {within_factor(0.068, 1.5), {0.0, std::log(2.0)}}));
+  report.add(
+      judge({.claim = "sign loss",
+             .study_says = 0.068,
+             .unit = "nats",
+             .definition = "mean cross-entropy of the sign token over all 103 logits at '=', "
+                           "all 10,000 pairs"},
+            study.base.loss, {within_factor(0.068, 1.5), {0.0, std::log(2.0)}}));
   report.add(judge({.claim = "sign accuracy",
                     .study_says = 98.55,
                     .unit = "%",

@@ -40,11 +40,12 @@ inline void logit_maps(const SignLogits& logits, Report& report) {
   const auto on_sum = fit(sum, below);
   const double m_plus = on_plus.slopes(0, 0), m_minus = on_minus.slopes(0, 0);
   const Rule falls{{-1e9, 0.0}, {-1e9, 0.0}}, rises{{0.0, 1e9}, {0.0, 1e9}};
-  report.add(judge({.claim = "a < b: slopes of the + and - logit over b-a",
-                    .study_says = "+ falls, - rises",
-                    .unit = "logits",
-                    .definition = "least squares of each logit by m (b-a) + c over the pairs a < b"},
-                   {m_plus, m_minus}, {falls, rises}));
+  report.add(
+      judge({.claim = "a < b: slopes of the + and - logit over b-a",
+             .study_says = "+ falls, - rises",
+             .unit = "logits",
+             .definition = "least squares of each logit by m (b-a) + c over the pairs a < b"},
+            {m_plus, m_minus}, {falls, rises}));
   report.add(judge({.claim = "a < b: R2 of these fits",
                     .study_says = "linear",
                     .unit = "%",
@@ -100,12 +101,13 @@ inline void closed_form(const SignLogits& logits, Report& report) {
     const bool says_minus = c_minus + k * ramp(row) > c_plus - k * ramp(row);
     right += says_minus == (row / kNumbers < row % kNumbers) ? 1.0 : 0.0;
   }
-  report.add(judge({.claim = "three-number classifier: c_+, c_-, k",
-                    .study_says = "c_+ > c_-, k > 0",
-                    .unit = "logits",
-                    .definition = "logit_+- ~ c_+- -+ k max(0, b-a) by least squares over all pairs; "
-                                  "judged: c_+ - c_-, and k"},
-                   {c_plus - c_minus, k}, {{{0.0, 1e9}, {0.0, 1e9}}, {{0.0, 1e9}, {0.0, 1e9}}}));
+  report.add(
+      judge({.claim = "three-number classifier: c_+, c_-, k",
+             .study_says = "c_+ > c_-, k > 0",
+             .unit = "logits",
+             .definition = "logit_+- ~ c_+- -+ k max(0, b-a) by least squares over all pairs; "
+                           "judged: c_+ - c_-, and k"},
+            {c_plus - c_minus, k}, {{{0.0, 1e9}, {0.0, 1e9}}, {{0.0, 1e9}, {0.0, 1e9}}}));
   report.claims.back().measured = {hooked::rounded(c_plus), hooked::rounded(c_minus),
                                    hooked::rounded(k)};
   report.add(judge({.claim = "three-number classifier: R2",

@@ -4,8 +4,15 @@
 #include <cstdio>
 #include <exception>
 
+#include "angles.hpp"
+#include "assembled.hpp"
+#include "attention.hpp"
 #include "base.hpp"
+#include "heads.hpp"
+#include "logits.hpp"
 #include "neurons.hpp"
+#include "paths.hpp"
+#include "roles.hpp"
 #include "study.hpp"
 #include "training.hpp"
 
@@ -15,12 +22,26 @@ void run(const Options& options) {
   const Dataset all = all_pairs();
   const Transformer<float> model = train_or_load(options, all);
   const Study study(model, all);
+  const SignLogits logits(study);
   const NeuronFits fits(study);
+  const NeuronRoles neurons(study, fits);
+  const HeadRoles heads(mean_attention(study));
+  const HeadMaps maps(study);
 
   Report report;
   base_figures(study, options, report);
+  logit_maps(logits, report);
+  angle_matrix(study, fits, report);
   linear_fits(study, fits, report);
+  example_neurons(study, fits, neurons, report);
   ablations(study, fits, report);
+  head_maps(maps, fits, heads, neurons, report);
+  attention_patterns(study, heads, report);
+  minus_position(study, report);
+  assembled_model(study, fits, maps, report);
+  path_check(study, report);
+  biases(study, report);
+  closed_form(logits, report);
 
   report.save(options.out);
   std::printf("\n%s\n", claims_table(report.claims).c_str());
@@ -30,8 +51,9 @@ void run(const Options& options) {
 
 int main(int argc, char** argv) {
   subtraction::Options options;
-  CLI::App app("Train a one-layer transformer on \"a - b = sign |a-b|\" and test how it decides the "
-               "sign.");
+  CLI::App app(
+      "Train a one-layer transformer on \"a - b = sign |a-b|\" and test how it decides the "
+      "sign.");
   app.add_option("--preset", options.preset, "quick (under two minutes) or full (as the study)")
       ->check(CLI::IsMember({"quick", "full"}))
       ->capture_default_str();

@@ -13,9 +13,9 @@ namespace subtraction {
 
 /// The fits pre_i(a, b) ~ m_i (a - b) + c_i and pre_i(a, b) ~ p_i a + q_i b + c_i over all pairs.
 struct NeuronFits {
-  Tensor<double> difference;          // [10000, 1]: a - b
-  hooked::LinearFits of_difference;   // slopes m [1, neuron]
-  hooked::LinearFits of_both;         // slopes p, q [2, neuron]
+  Tensor<double> difference;         // [10000, 1]: a - b
+  hooked::LinearFits of_difference;  // slopes m [1, neuron]
+  hooked::LinearFits of_both;        // slopes p, q [2, neuron]
   std::vector<Index> important, others;
 
   /// a - b spans 198, so that a slope of tau changes a preactivation by 198 tau across all pairs.
@@ -56,11 +56,12 @@ inline void linear_fits(const Study& study, const NeuronFits& fits, Report& repo
        .unit = "%",
        .definition = "pre_i ~ m_i (a-b) + c_i by least squares over all pairs, important neurons"},
       median(r2), {{50.0, 100.0}, {20.0, 100.0}}));
-  report.add(judge({.claim = "important neurons: |p+q| / (|p|+|q|) (median)",
-                    .study_says = "a function of a-b: 0",
-                    .definition = "pre_i ~ p_i a + q_i b + c_i; 0 where the slopes are opposite and "
-                                  "equal, 1 where they have one sign or one is missing"},
-                   median(balance), {{0.0, 0.2}, {0.0, 0.5}}));
+  report.add(
+      judge({.claim = "important neurons: |p+q| / (|p|+|q|) (median)",
+             .study_says = "a function of a-b: 0",
+             .definition = "pre_i ~ p_i a + q_i b + c_i; 0 where the slopes are opposite and "
+                           "equal, 1 where they have one sign or one is missing"},
+            median(balance), {{0.0, 0.2}, {0.0, 0.5}}));
   report.add(judge({.claim = "important neurons",
                     .study_says = 270,
                     .unit = "of 512",
@@ -71,9 +72,10 @@ inline void linear_fits(const Study& study, const NeuronFits& fits, Report& repo
   std::vector<double> slopes;
   for (Index i = 0; i < study.pre.size(1); ++i) slopes.push_back(std::abs(fits.m(i)));
   std::sort(slopes.begin(), slopes.end(), std::greater<>());
-  report.add(hooked::report({.claim = "198 tau at which 270 neurons are important",
-                             .definition = "198 times the mean of the 270th and 271st largest |m_i|"},
-                            fits.kSpan * 0.5 * (slopes[269] + slopes[270])));
+  report.add(
+      hooked::report({.claim = "198 tau at which 270 neurons are important",
+                      .definition = "198 times the mean of the 270th and 271st largest |m_i|"},
+                     fits.kSpan * 0.5 * (slopes[269] + slopes[270])));
 
   const Index steps = 101;
   Tensor<double> variation({steps}), count({steps});
@@ -81,10 +83,10 @@ inline void linear_fits(const Study& study, const NeuronFits& fits, Report& repo
     variation(k) = 0.05 * static_cast<double>(k);
     count(k) = fits.count_above(variation(k) / fits.kSpan);
   }
-  report.add("importance", Figure::lines("Important neurons by threshold", "198 tau",
-                                         "neurons with |m| > tau")
-                               .panel("count")
-                               .line("neurons", variation, count));
+  report.add("importance",
+             Figure::lines("Important neurons by threshold", "198 tau", "neurons with |m| > tau")
+                 .panel("count")
+                 .line("neurons", variation, count));
   const double largest = slopes.front();
   const auto bins = hooked::histogram(fits.of_difference.slopes, 60, -largest, largest);
   report.add("slopes", Figure::histogram("Slopes of the preactivations", "m", "neurons")
@@ -115,8 +117,7 @@ inline void ablations(const Study& study, const NeuronFits& fits, Report& report
       without(fits.others), {.study_says = 0.069},
       {within_factor(base.loss, 1.1), within_factor(base.loss, 2.0)}, {.study_says = 98.53},
       {within(base.accuracy, 0.5), within(base.accuracy, 2.0)});
-  add("all preactivations by their fits",
-      "hook_pre of all 512 neurons is m_i (a-b) + c_i at '='",
+  add("all preactivations by their fits", "hook_pre of all 512 neurons is m_i (a-b) + c_i at '='",
       study.score_replaced(kPre, fits.of_difference.predict(fits.difference)),
       {.study_says = 0.080}, {within_factor(base.loss, 1.5), {0.0, 0.3}}, {.study_says = 97.93},
       {within(base.accuracy, 1.5), {90.0, 100.0}});

@@ -19,17 +19,15 @@ inline Tensor<double> mean_attention(const Study& study) {
 /// The study has two heads that look at one operand alone and two that lean to one. With
 /// d_h = A^h[3, a] - A^h[3, b], the head with the largest d_h is "only a" and the one with the
 /// smallest "only b"; of the other two, the one with the larger d_h is "mostly a".
-/// The study's heads 0, 1, 2, 3 are mostly x, only x, only y, mostly y, and which of a and b is x is
-/// lost in its text; here x is a.
+/// The study's heads 0, 1, 2, 3 are mostly x, only x, only y, mostly y, and which of a and b is x
+/// is lost in its text; here x is a.
 struct HeadRoles {
   static constexpr std::array<const char*, 4> names{"mostly a", "only a", "only b", "mostly b"};
   std::array<Index, 4> head;  // by role, in the order of `names`
 
   explicit HeadRoles(const Tensor<double>& attention) {
     std::array<Index, 4> order{0, 1, 2, 3};
-    const auto d = [&](Index h) {
-      return attention(h, kPositionA) - attention(h, kPositionB);
-    };
+    const auto d = [&](Index h) { return attention(h, kPositionA) - attention(h, kPositionB); };
     std::sort(order.begin(), order.end(), [&](Index g, Index h) { return d(g) > d(h); });
     head = {order[1], order[0], order[3], order[2]};
   }
@@ -103,12 +101,13 @@ inline void example_neurons(const Study& study, const NeuronFits& fits, const Ne
                     .study_says = "large enough to matter",
                     .definition = "of that fit, per unit of a-b; it matters when |198 m| > 1"},
                    fits.m(roles.sign), {{-1e9, -fits.kTau}, {-1e9, 0.0}}));
-  report.add(judge({.claim = "periodic neuron: share of one frequency",
-                    .study_says = "strong periodicity",
-                    .unit = "%",
-                    .definition = "share of the preactivation's variance in its best frequency of 3 "
-                                  "to 50 cycles in 100, along a and b; the neuron with the largest"},
-                   100.0 * roles.periodic_share, {{50.0, 100.0}, {20.0, 100.0}}));
+  report.add(
+      judge({.claim = "periodic neuron: share of one frequency",
+             .study_says = "strong periodicity",
+             .unit = "%",
+             .definition = "share of the preactivation's variance in its best frequency of 3 "
+                           "to 50 cycles in 100, along a and b; the neuron with the largest"},
+            100.0 * roles.periodic_share, {{50.0, 100.0}, {20.0, 100.0}}));
   report.add(judge({.claim = "periodic neuron: slope m",
                     .study_says = 0,
                     .definition = "pre ~ m (a-b) + c over all pairs; not important below 1/198"},

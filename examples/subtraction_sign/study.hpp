@@ -6,6 +6,7 @@
 
 #include "hooked/core/arithmetic.hpp"
 #include "hooked/core/reduce.hpp"
+#include "hooked/core/select.hpp"
 #include "hooked/core/softmax.hpp"
 #include "hooked/interp/collect.hpp"
 #include "hooked/interp/fits.hpp"
@@ -58,11 +59,11 @@ inline Score score(const Tensor<float>& logits) {
 struct Study {
   const Transformer<float>& model;
   const Dataset& all;
-  Tensor<Token> prompts;   // [10000, 4]: a - b =
-  Tensor<float> logits;    // [10000, 103]
-  Tensor<float> pre, post; // [10000, neuron]
-  Tensor<float> mlp_out;   // [10000, d_model]
-  Tensor<float> pattern;   // [10000, head, key]: attention of "=" to a, -, b, =
+  Tensor<Token> prompts;    // [10000, 4]: a - b =
+  Tensor<float> logits;     // [10000, 103]
+  Tensor<float> pre, post;  // [10000, neuron]
+  Tensor<float> mlp_out;    // [10000, d_model]
+  Tensor<float> pattern;    // [10000, head, key]: attention of "=" to a, -, b, =
   Score base;
 
   Study(const Transformer<float>& trained, const Dataset& pairs)

@@ -13,7 +13,7 @@ using hooked::Index;
 using hooked::Tensor;
 using hooked::Token;
 
-constexpr Index kNumbers = 100;              // tokens 0..99 are the numbers themselves
+constexpr Index kNumbers = 100;  // tokens 0..99 are the numbers themselves
 constexpr Index kPairs = kNumbers * kNumbers;
 constexpr Token kPlus = 100, kMinus = 101, kEquals = 102;
 constexpr Index kVocabulary = 103;

@@ -49,16 +49,16 @@ inline hooked::Split training_split(const Dataset& all, hooked::Seed seed) {
   return hooked::split(all, 3 * kPairs / 10, seed);
 }
 
-/// AdamW, largest learning rate 5e-3, weight decay 0.2, batches of 256; the learning rate rises from
-/// 1% of it over the first 5% of the steps and then falls along half a cosine. The loss is the mean
-/// cross-entropy of the sign and the number.
+/// AdamW, largest learning rate 5e-3, weight decay 0.2, batches of 256; the learning rate rises
+/// from 1% of it over the first 5% of the steps and then falls along half a cosine. The loss is the
+/// mean cross-entropy of the sign and the number.
 inline hooked::TrainOptions train_options(const Options& options, const Dataset& all) {
   constexpr Index kBatch = 256, kEvaluations = 40;
   const Index steps_per_epoch = (3 * kPairs / 10 + kBatch - 1) / kBatch;
   const Index steps = epochs_of(options) * steps_per_epoch, warmup = steps / 20;
   return {.optimizer = hooked::AdamW{.lr = 5e-3, .weight_decay = 0.2},
-          .schedule = hooked::Schedule::warmup(warmup, 0.01)
-                          .then(hooked::Schedule::cosine(steps - warmup)),
+          .schedule =
+              hooked::Schedule::warmup(warmup, 0.01).then(hooked::Schedule::cosine(steps - warmup)),
           .epochs = epochs_of(options),
           .batch_size = kBatch,
           .positions = {kPositionEquals, kPositionSign},
@@ -88,10 +88,10 @@ inline bool is_finished(const Options& options) {
   for (const auto& [key, value] : run_facts(options).items()) {
     const auto found = there.find(key);
     if (found != there.end() && found->dump() == value.dump()) continue;
-    hooked::fail<hooked::ConfigError>(
-        options.out.string(), " holds another run: its ", key, " is ",
-        found == there.end() ? "missing" : found->dump(), ", asked for is ", value.dump(),
-        "; choose another --out, or remove it");
+    hooked::fail<hooked::ConfigError>(options.out.string(), " holds another run: its ", key, " is ",
+                                      found == there.end() ? "missing" : found->dump(),
+                                      ", asked for is ", value.dump(),
+                                      "; choose another --out, or remove it");
   }
   return true;
 }

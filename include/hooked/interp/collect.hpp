@@ -22,10 +22,10 @@ void in_chunks(Index count, Run run) {
 }  // namespace detail
 
 /// The sites `names` at `position` for every example of tokens [example, pos]: logits
-/// [example, d_vocab_out] and a cache without the axis of positions, so that "blocks.0.mlp.hook_pre"
-/// is [example, d_mlp] and "blocks.0.attn.hook_pattern" (its query at `position`) is
-/// [example, head, key]. `hooks` act as in run_with_cache.
-/// Throws NameError for a site that does not exist, ShapeError for one that has no positions.
+/// [example, d_vocab_out] and a cache without the axis of positions, so that
+/// "blocks.0.mlp.hook_pre" is [example, d_mlp] and "blocks.0.attn.hook_pattern" (its query at
+/// `position`) is [example, head, key]. `hooks` act as in run_with_cache. Throws NameError for a
+/// site that does not exist, ShapeError for one that has no positions.
 template <Scalar T>
 std::pair<Tensor<T>, ActivationCache<T>> collect_at(const Transformer<T>& model,
                                                     View<const Token> tokens, Token position,
@@ -74,8 +74,8 @@ Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Tok
   Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
   detail::in_chunks(tokens.size(0), [&](Index first, Index last) {
     const View<const T> here = values.slice(0, first, last);
-    const auto hook = replace(site, here.reshape({here.size(0), 1, here.size(1)}),
-                              {.positions = {position}});
+    const auto hook =
+        replace(site, here.reshape({here.size(0), 1, here.size(1)}), {.positions = {position}});
     copy(model.run_with_hooks(tokens.slice(0, first, last), {hook}, {.positions = {position}})
              .select(1, 0),
          logits.slice(0, first, last));

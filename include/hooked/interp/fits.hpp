@@ -37,7 +37,8 @@ struct LinearFits {
 /// Throws ShapeError unless both are matrices of n rows, NumericError when one is not finite.
 template <TensorLike X, TensorLike Y>
 LinearFits fit_linear(const X& x, const Y& y) {
-  if (x.rank() != 2) fail<ShapeError>("fit_linear: x is ", x.shape(), ", it must be [n, predictor]");
+  if (x.rank() != 2)
+    fail<ShapeError>("fit_linear: x is ", x.shape(), ", it must be [n, predictor]");
   const Index predictors = x.size(1);
   Tensor<double> design({x.size(0), predictors + 1}, 1.0);
   copy(in_double(x).view(), design.slice(1, 0, predictors));

@@ -13,9 +13,9 @@ namespace hooked {
 template <Scalar T>
 Tensor<T> head_input_maps(const Transformer<T>& model, Index layer, View<const T> x) {
   const std::string block = text("blocks.", layer, ".");
-  const auto z = matmul(x, model[block + "attn.W_V"]);          // [head, n, d_head]
-  const auto result = matmul(z, model[block + "attn.W_O"]);     // [head, n, d_model]
-  return matmul(result, model[block + "mlp.W_in"]);             // [head, n, d_mlp]
+  const auto z = matmul(x, model[block + "attn.W_V"]);       // [head, n, d_head]
+  const auto result = matmul(z, model[block + "attn.W_O"]);  // [head, n, d_model]
+  return matmul(result, model[block + "mlp.W_in"]);          // [head, n, d_mlp]
 }
 
 }  // namespace hooked

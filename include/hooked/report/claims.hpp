@@ -74,8 +74,8 @@ struct Rule {
 /// One line of a study's table. `study_says` is a number, a list, a text or null; `measured` a
 /// number or a list. `definition` says how it was measured and ends with the rule of the verdict.
 struct Claim {
-  std::string claim;
-  nlohmann::ordered_json study_says;
+  std::string claim = "";
+  nlohmann::ordered_json study_says = nullptr;
   nlohmann::ordered_json measured = nullptr;
   std::string unit = "";
   std::string definition = "";

@@ -27,9 +27,8 @@ class Figure {
   static Figure heatmap(std::string title, std::string x, std::string y, std::string color_label,
                         Colors colors) {
     Figure figure("heatmap", std::move(title), std::move(x), std::move(y));
-    figure.json_["colors"] = {
-        {"label", std::move(color_label)},
-        {"scale", colors == Colors::diverging ? "diverging" : "sequential"}};
+    figure.json_["colors"] = {{"label", std::move(color_label)},
+                              {"scale", colors == Colors::diverging ? "diverging" : "sequential"}};
     return figure;
   }
   static Figure lines(std::string title, std::string x, std::string y) {
@@ -78,10 +77,8 @@ class Figure {
     if (x.rank() != 1 || x.shape() != y.shape()) {
       fail<ShapeError>("the line \"", label, "\" has x ", x.shape(), " and y ", y.shape());
     }
-    json_["panels"].back()["lines"].push_back({{"label", label},
-                                               {"x", numbers(x.view())},
-                                               {"y", numbers(y.view())},
-                                               {"dashed", dashed}});
+    json_["panels"].back()["lines"].push_back(
+        {{"label", label}, {"x", numbers(x.view())}, {"y", numbers(y.view())}, {"dashed", dashed}});
     return *this;
   }
   /// Counts of a histogram's last panel, or values of a panel of bars.

@@ -1,0 +1,79 @@
+// The whole way from tokens to preactivations put together from its parts (analysis A8).
+#pragma once
+
+#include <vector>
+
+#include "heads.hpp"
+
+namespace subtraction {
+
+/// What does not depend on a and b in the preactivations, with mean attention alpha [head, key]:
+///   sum_h sum_p alpha_{h,p} x_p W_V^h W_O^h W_in + sum_h b_V^h W_O^h W_in + b_O W_in
+///   + x_3 W_in + b_in                                                                  [neuron]
+/// where x_p is what stands at position p besides a and b: W_pos[p], and the tokens "-" and "=".
+inline Tensor<double> constant_part(const Study& study, const Tensor<double>& alpha) {
+  const auto& model = study.model;
+  Tensor<float> x(model["pos_embed.W_pos"].slice(0, 0, kPositionEquals + 1));  // [pos, d_model]
+  x.matrix().row(kPositionMinus) += model["embed.W_E"].matrix().row(kMinus);
+  x.matrix().row(kPositionEquals) += model["embed.W_E"].matrix().row(kEquals);
+
+  const View<const float> b_V = model["blocks.0.attn.b_V"];  // [head, d_head]
+  const auto written = hooked::einsum("he,hed->d", b_V, model["blocks.0.attn.W_O"]);
+  const auto resid = written + model["blocks.0.attn.b_O"] + x.select(0, kPositionEquals);
+  const auto direct = hooked::einsum("d,dm->m", resid, model["blocks.0.mlp.W_in"]);
+  const auto through_heads = hooked::einsum(
+      "hp,hpm->m", alpha, in_double(head_input_maps(model, 0, View<const float>(x))));
+  return through_heads + in_double(direct) + in_double(model["blocks.0.mlp.b_in"]);
+}
+
+/// pre_i(a, b) ~ sum_h (alpha_{h,a} (s_{h,i} a + y_{h,i}) + alpha_{h,b} (s_{h,i} b + y_{h,i})) +
+/// bias_i over all pairs: [10000, neuron].
+inline Tensor<double> assembled_preactivations(const Study& study, const HeadMaps& maps) {
+  const Tensor<double> alpha = mean_attention(study);
+  const Tensor<double> bias = constant_part(study, alpha);
+  const Index neurons = study.pre.size(1);
+  Tensor<double> of_a({neurons}), of_b({neurons}), rest(bias);
+  for (Index i = 0; i < neurons; ++i) {
+    for (Index h = 0; h < alpha.size(0); ++h) {
+      of_a(i) += alpha(h, kPositionA) * maps.slope(h, i);
+      of_b(i) += alpha(h, kPositionB) * maps.slope(h, i);
+      rest(i) += (alpha(h, kPositionA) + alpha(h, kPositionB)) * maps.intercept(h, i);
+    }
+  }
+  const auto a = over_pairs([](double first, double) { return first; });
+  const auto b = over_pairs([](double, double second) { return second; });
+  return hooked::einsum("n,m->nm", a, of_a) + hooked::einsum("n,m->nm", b, of_b) + rest;
+}
+
+inline void assembled_model(const Study& study, const NeuronFits& fits, const HeadMaps& maps,
+                            Report& report) {
+  const Tensor<double> assembled = assembled_preactivations(study, maps);
+  const auto of_important = [&](const Tensor<double>& r2) {
+    std::vector<double> values;
+    for (const Index i : fits.important) values.push_back(100.0 * r2(i));
+    return median(values);
+  };
+  const Claim form{.study_says = "the form of the algorithm", .unit = "%"};
+  const auto add = [&](const char* claim, const char* how, double measured, Rule rule) {
+    Claim c = form;
+    c.claim = claim, c.definition = how;
+    report.add(judge(std::move(c), measured, rule));
+  };
+  const Rule most{{50.0, 100.0}, {0.0, 100.0}};
+  add("assembled model: R2 against preactivations (median)",
+      "pre_i by mean attention, straight lines of each head's map and all constants; important "
+      "neurons, all pairs",
+      of_important(r_squared(study.pre, assembled)), most);
+  add("assembled model: R2 against their linear fits (median)", "the same against m_i (a-b) + c_i",
+      of_important(r_squared(fits.of_difference.predict(fits.difference), assembled)), most);
+  const Score s = study.score_replaced(kPre, assembled);
+  add("assembled model for all preactivations: sign accuracy",
+      "hook_pre of all 512 neurons is the assembled model at '='", s.accuracy,
+      {within(study.base.accuracy, 2.0), {80.0, 100.0}});
+  report.add(hooked::report({.claim = "assembled model for all preactivations: sign loss",
+                             .unit = "nats",
+                             .definition = "the same"},
+                            s.loss));
+}
+
+}  // namespace subtraction
