@@ -1,0 +1,91 @@
+// Prints docs/sites.md: every hook point of a model, with its axes and when it fires. What the
+// table says is read off the models themselves, one for each option.
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hooked/nn/transformer.hpp"
+
+namespace {
+
+using hooked::TransformerConfig;
+
+struct Variant {
+  std::string text;
+  hooked::SiteTable sites;
+};
+
+template <class Change>
+Variant variant(std::string text, Change change) {
+  TransformerConfig config{
+      .n_layers = 1, .d_model = 2, .n_ctx = 2, .n_heads = 1, .d_head = 2, .d_vocab = 2};
+  change(config);
+  return {std::move(text), hooked::Transformer<float>(config).sites()};
+}
+
+const hooked::Site* find(const hooked::SiteTable& sites, const std::string& name) {
+  for (const hooked::Site& site : sites) {
+    if (site.name == name) return &site;
+  }
+  return nullptr;
+}
+
+std::string code(const std::string& text) { return "`" + text + "`"; }
+
+std::string joined(const std::vector<std::string>& parts, const std::string& last) {
+  std::string all;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    all += (i == 0 ? "" : i + 1 == parts.size() ? last : ", ") + parts[i];
+  }
+  return all;
+}
+
+}  // namespace
+
+int main() {
+  using C = TransformerConfig;
+  const hooked::SiteTable usual = variant("", [](C&) {}).sites;
+  const std::vector<Variant> without{
+      variant("`attn_only`", [](C& c) { c.attn_only = true; }),
+      variant("`parallel_attn_mlp`", [](C& c) { c.parallel_attn_mlp = true; }),
+      variant("`normalization` is none",
+              [](C& c) { c.normalization = hooked::Normalization::none; }),
+      variant("`positional_embedding` is none",
+              [](C& c) { c.positional_embedding = hooked::PositionalEmbedding::none; })};
+  const std::vector<Variant> with{
+      variant("`use_attn_in`", [](C& c) { c.use_attn_in = true; }),
+      variant("`use_split_qkv_input`", [](C& c) { c.use_split_qkv_input = true; }),
+      variant("`use_attn_result`", [](C& c) { c.use_attn_result = true; }),
+      variant("`use_hook_mlp_in`", [](C& c) { c.use_hook_mlp_in = true; })};
+
+  std::cout << "# All hook points\n\n"
+               "In the order in which they fire, which is the order of a cache; `i` counts blocks "
+               "from 0.\nThe models themselves say what stands here (`./dev docs` writes it).\n\n"
+               "| name | axes | fires |\n| --- | --- | --- |\n";
+  for (const hooked::Site& site : usual) {
+    std::string name = site.name, axes = code(site.axes_text());
+    if (site.layer() == 0) name.replace(name.find('0'), 1, "i");
+
+    std::vector<std::string> missing, other_axes;
+    for (const Variant& v : without) {
+      if (find(v.sites, site.name) == nullptr) missing.push_back(v.text);
+    }
+    std::string changed;
+    for (const Variant& v : with) {
+      const std::string here = find(v.sites, site.name)->axes_text();
+      if (here == site.axes_text()) continue;
+      other_axes.push_back(v.text);
+      changed = code(here);
+    }
+    if (!other_axes.empty()) axes += "; " + changed + " with " + joined(other_axes, " or ");
+
+    std::string fires = site.switched_off_by.empty() ? "" : "with " + code(site.switched_off_by);
+    if (!missing.empty()) {
+      fires += std::string(fires.empty() ? "" : ", ") + "unless " + joined(missing, " or ");
+    }
+    std::cout << "| " << code(name) << " | " << axes << " | " << (fires.empty() ? "always" : fires)
+              << " |\n";
+  }
+  return std::cout.good() ? 0 : 1;
+}
