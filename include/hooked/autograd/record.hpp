@@ -73,12 +73,13 @@ Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest
   }
   Tape<T>& tape = first.tape();
 
-  const RowMap* rows = row_inputs<O>() > 0 ? first.rows() : nullptr;
-  for (std::size_t i = 0; i < row_inputs<O>(); ++i) {
+  constexpr auto row_count = static_cast<std::size_t>(row_inputs<O>());
+  const RowMap* rows = row_count > 0 ? first.rows() : nullptr;
+  for (std::size_t i = 0; i < row_count; ++i) {
     if (in[i].rows() != rows) rows = nullptr;
   }
   for (std::size_t i = 0; i < in.size(); ++i) {
-    const RowMap* kept = i < row_inputs<O>() ? rows : nullptr;  // a parameter has no rows to share
+    const RowMap* kept = i < row_count ? rows : nullptr;  // a parameter has no rows to share
     if (in[i].rows() != kept) in[i] = dense(in[i]);
   }
 

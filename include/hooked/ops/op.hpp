@@ -50,6 +50,8 @@ class Acc {
   class Sum {
    public:
     Sum(Map map, bool* touched) : map_(map), touched_(touched) {}
+    Sum(const Sum&) = default;
+    Sum& operator=(const Sum&) = delete;
     template <class Expression>
     void operator+=(const Expression& x) {
       if (touched_ == nullptr) return;
