@@ -134,6 +134,11 @@ TEST_CASE("below(n) draws 0 to n - 1 evenly and wants n of at least 1", "[core][
   for (const double c : count) chi2 += (c - n / 7) * (c - n / 7) / (n / 7);
   CHECK(chi2 < 22.5);  // 6 degrees of freedom, p = 0.001
   CHECK(random.below(1) == 0);
+  // 2^64 is 2 2/3 of this n: without redraws, the lower two thirds would get 3/4 of the draws.
+  const Index huge = Index{3} << 61;
+  double low = 0;
+  for (int i = 0; i < n; ++i) low += random.below(huge) < huge / 3 * 2 ? 1.0 / n : 0.0;
+  CHECK(std::abs(low - 2.0 / 3) < 0.01);
   CHECK(error_of<ShapeError>([&] { random.below(0); }) == "Random::below wants n >= 1, got 0");
 }
 

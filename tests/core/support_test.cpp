@@ -51,6 +51,7 @@ TEST_CASE("a glob matches any run with * and one character with ?", "[core][name
   CHECK_FALSE(matches_glob("abc", "*b"));
   CHECK_FALSE(matches_glob("", "?"));
   CHECK_FALSE(matches_glob("abc", ""));
+  CHECK_FALSE(matches_glob("xabax", "*aba*ba*"));
 }
 
 TEST_CASE("every allocation of an arena is aligned, and none overlaps another", "[core][arena]") {
