@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,17 +50,38 @@ nlohmann::json spell(Enum value, const Spellings<Enum, N>& spellings) {
   return nullptr;
 }
 
+// Each of these returns whether the value is of the field's type. null keeps the default, as
+// Python's None does.
+inline bool read_value(const nlohmann::json& value, bool& field) {
+  if (value.is_boolean()) field = value.get<bool>();
+  return value.is_boolean() || value.is_null();
+}
+inline bool read_value(const nlohmann::json& value, double& field) {
+  if (value.is_number()) field = value.get<double>();
+  return value.is_number() || value.is_null();
+}
+/// A whole number, also one that went through a float on its way (12.0).
+inline bool read_value(const nlohmann::json& value, Index& field) {
+  if (value.is_null()) return true;
+  if (!value.is_number()) return false;
+  const auto number = value.get<double>();
+  if (number != std::trunc(number) || std::abs(number) > 0x1p53) return false;
+  field = static_cast<Index>(number);
+  return true;
+}
 template <class Enum, std::size_t N>
-void read_spelling(const nlohmann::json& value, Enum& field, const Spellings<Enum, N>& spellings) {
+bool read_value(const nlohmann::json& value, Enum& field, const Spellings<Enum, N>& spellings) {
+  if (!value.is_string() && !value.is_null()) return false;
   const std::string given = value.is_null() ? "" : value.get<std::string>();
   std::string known;
   for (const auto& [candidate, name] : spellings) {
-    if (given == name) {
+    if (given == name && value.is_null() == name.empty()) {
       field = candidate;
-      return;
+      return true;
     }
     known += text(known.empty() ? "" : ", ", name.empty() ? "null" : name);
   }
+  if (value.is_null()) return true;
   fail<ConfigError>("\"", given, "\" is not one of: ", known);
 }
 
@@ -97,20 +119,55 @@ void for_each_field(Config& c, Number number, Name name) {
 /// Whether a key of HookedTransformerConfig that TransformerConfig lacks changes no number of the
 /// model: it is switched off, or it is about devices, tokenizers and where weights came from.
 inline bool changes_nothing(std::string_view key, const nlohmann::json& value) {
-  if (value.is_null() || value == false || value == -1) return true;
-  for (const std::string_view off : {"rotary_", "NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
-    if (key.starts_with(off)) return true;
+  for (const std::string_view prefix : {"rotary_", "NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
+    if (key.starts_with(prefix)) return true;
   }
+  const auto is_one_of = [key](const auto& keys) {
+    return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
+  };
   constexpr std::string_view kSilent[] = {"default_prepend_bos",
                                           "device",
                                           "dtype",
+                                          "from_checkpoint",
                                           "init_weights",
                                           "model_name",
                                           "n_devices",
                                           "n_params",
                                           "original_architecture",
-                                          "seed"};
-  return std::find(std::begin(kSilent), std::end(kSilent), key) != std::end(kSilent);
+                                          "seed",
+                                          "train_seq_length",
+                                          "trust_remote_code"};
+  constexpr std::string_view kSwitches[] = {"attn_scores_soft_cap",
+                                            "attn_types",
+                                            "clip_qkv",
+                                            "decoder_start_token_id",
+                                            "experts_per_token",
+                                            "gated_mlp",
+                                            "layer_norm_folding",
+                                            "load_in_4bit",
+                                            "n_key_value_heads",
+                                            "norm_topk_prob",
+                                            "num_experts",
+                                            "output_logits_soft_cap",
+                                            "post_embedding_ln",
+                                            "quantization_method",
+                                            "relative_attention_max_distance",
+                                            "relative_attention_num_buckets",
+                                            "tie_word_embeddings",
+                                            "ungroup_grouped_query_attention",
+                                            "use_NTK_by_parts_rope",
+                                            "use_attention_sinks",
+                                            "use_dynamic_ntk_rope",
+                                            "use_hook_tokens",
+                                            "use_local_attn",
+                                            "use_logn_attn",
+                                            "use_normalization_before_and_after",
+                                            "use_qk_norm",
+                                            "use_yarn_rope",
+                                            "uses_rms_norm",
+                                            "window_size"};
+  const bool off = value.is_null() || value == false || value == -1;
+  return is_one_of(kSilent) || (off && is_one_of(kSwitches));
 }
 
 }  // namespace detail
@@ -129,8 +186,8 @@ inline nlohmann::ordered_json config_to_json(const TransformerConfig& config) {
 }
 
 /// The config of a JSON object; keys that are missing keep their defaults. `label` begins errors.
-/// Throws FormatError for a value of the wrong type, ConfigError for a key that would change the
-/// model in a way that this library does not offer, and for impossible configs.
+/// Throws FormatError for a value of the wrong type, ConfigError for a key that is unknown or would
+/// change the model in a way that this library does not offer, and for impossible configs.
 inline TransformerConfig config_from_json(const nlohmann::json& json, const std::string& label) {
   if (!json.is_object()) fail<FormatError>(label, ": a config is a JSON object");
   TransformerConfig config;
@@ -139,31 +196,38 @@ inline TransformerConfig config_from_json(const nlohmann::json& json, const std:
     known.emplace_back(key);
     const auto found = json.find(key);
     if (found == json.end()) return;
+    bool fits = false;
     try {
-      assign(*found);
-    } catch (const nlohmann::json::exception&) {
-      fail<FormatError>(label, ": \"", key, "\" is ", found->dump(),
-                        ", which is of the wrong type");
+      fits = assign(*found);
     } catch (const ConfigError& error) {
       fail<ConfigError>(label, ": \"", key, "\": ", error.what());
+    }
+    if (!fits) {
+      fail<FormatError>(label, ": \"", key, "\" is ", found->dump(),
+                        ", which is of the wrong type");
     }
   };
   detail::for_each_field(
       config,
       [&](const char* key, auto& field) {
-        read(key, [&](const nlohmann::json& v) { v.get_to(field); });
+        read(key, [&](const nlohmann::json& v) { return detail::read_value(v, field); });
       },
       [&](const char* key, auto& field, const auto& spellings) {
-        read(key, [&](const nlohmann::json& v) { detail::read_spelling(v, field, spellings); });
+        read(key, [&](const nlohmann::json& v) { return detail::read_value(v, field, spellings); });
       });
-  read("freeze_biases", [&](const nlohmann::json& v) { v.get_to(config.freeze_biases); });
+  read("freeze_biases",
+       [&](const nlohmann::json& v) { return detail::read_value(v, config.freeze_biases); });
   for (const auto& [key, value] : json.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     if (detail::changes_nothing(key, value)) continue;
     fail<ConfigError>(label, ": \"", key, "\" is ", value.dump(),
                       ", which is not offered; the nearest keys are: ", nearest_names(key, known));
   }
-  return config.resolved();
+  try {
+    return config.resolved();
+  } catch (const ConfigError& error) {
+    fail<ConfigError>(label, ": ", error.what());
+  }
 }
 
 }  // namespace hooked

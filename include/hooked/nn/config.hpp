@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 #include <string_view>
 
 #include "hooked/core/random.hpp"
@@ -69,12 +70,15 @@ struct TransformerConfig {
     TransformerConfig c = *this;
     const auto at_least_one = [](const char* field, Index value) {
       if (value < 1) fail<ConfigError>(field, " is ", value, ": it must be at least 1");
+      constexpr Index kMost = std::numeric_limits<Token>::max();
+      if (value > kMost) fail<ConfigError>(field, " is ", value, ": the most is ", kMost);
     };
     at_least_one("d_model", d_model);
     at_least_one("d_head", d_head);
     at_least_one("n_ctx", n_ctx);
     at_least_one("d_vocab", d_vocab);
     if (n_layers < 0) fail<ConfigError>("n_layers is ", n_layers, ": it cannot be negative");
+    if (n_layers > 65536) fail<ConfigError>("n_layers is ", n_layers, ": the most is 65536");
     if (c.n_heads == -1) {
       if (d_model % d_head != 0) {
         fail<ConfigError>("n_heads is -1 (d_model / d_head), but d_model ", d_model,
@@ -114,6 +118,13 @@ struct TransformerConfig {
       fail<ConfigError>(
           "use_split_qkv_input and use_attn_in are both set: q, k and v would not "
           "come from hook_attn_in; choose one");
+    }
+    const auto real = [](Index size) { return static_cast<double>(size); };
+    const double a_layer = 4 * real(c.n_heads) * real(d_head) + 2 * real(attn_only ? 0 : c.d_mlp);
+    const double numbers = real(d_model) * (real(d_vocab) + real(n_ctx) + real(c.d_vocab_out) +
+                                            real(n_layers) * a_layer);
+    if (numbers > 0x1p40) {
+      fail<ConfigError>("the parameters would be ", numbers, " numbers: the most is 2^40");
     }
     return c;
   }
