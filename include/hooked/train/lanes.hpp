@@ -168,7 +168,8 @@ class Lanes {
       where = name;
       break;
     }
-    fail<NumericError>("the loss is ", loss, "; the first site with a NaN or infinity is ", where);
+    fail<NumericError>("the loss is ", std::isnan(loss) ? "nan" : "infinite",
+                       "; the first site with a NaN or infinity is ", where);
   }
 
   const Transformer<T>* model_;
