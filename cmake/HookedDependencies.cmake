@@ -10,7 +10,6 @@ function(hooked_fetch_headers name target include_dir url sha256)
   FetchContent_MakeAvailable(${name})
   add_library(${target} INTERFACE IMPORTED GLOBAL)
   target_include_directories(${target} INTERFACE ${${name}_SOURCE_DIR}/${include_dir})
-  set(${name}_SOURCE_DIR ${${name}_SOURCE_DIR} PARENT_SCOPE)
 endfunction()
 
 find_package(Threads REQUIRED)
@@ -38,7 +37,6 @@ if(HOOKED_BUILD_TESTS)
     hooked_fetch_headers(catch2 Catch2::Catch2 single_include
       https://github.com/catchorg/Catch2/archive/refs/tags/v2.13.10.tar.gz
       d54a712b7b1d7708bc7a819a8e6e47b2fde9536f487b89ccbca295072a7d9943)
-    list(APPEND CMAKE_MODULE_PATH ${catch2_SOURCE_DIR}/contrib)
   endif()
 endif()
 
