@@ -297,6 +297,9 @@ TEST_CASE("A wrong hook name lists the nearest ones, wherever it is given") {
   CHECK_THROWS_WITH(model.sites().find(typo), ContainsSubstring("blocks.0.attn.hook_pattern"));
   CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("blocks.1.*")}),
                     ContainsSubstring("no hook point is named \"blocks.1.*\""));
+  // Short names are for caches and act_name(); the error says the full one.
+  CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("q0")}),
+                    ContainsSubstring("the nearest are: blocks.0.attn.hook_q, "));
   const auto nothing = [](std::string_view) { return false; };
   CHECK_THROWS_WITH(model.run_with_cache(tiny_tokens(), {.names = {nothing}}),
                     Equals("the predicate fits no hook point"));
@@ -411,6 +414,21 @@ TEST_CASE("An edit that changes nothing and a hook that only looks change no bit
       CHECK(largest_difference(gradient_of({hook}), gradients) < 1e-12);
     }
   }
+}
+
+TEST_CASE("A plan of hooks can serve many runs, and forgets the one before") {
+  const auto model = golden::model();
+  HookPlan<double> plan = model.plan({scale("blocks.1.hook_mlp_out", 2.0)});
+  plan.keep("*hook_resid_pre", false);
+  Pass<double> pass(model.parameters());
+  pass.begin({}, &plan);
+  (void)model.forward(pass, golden::tokens());
+  plan.check_all_fired();
+  CHECK(plan.take_cache(false).size() == 2);
+  pass.begin({}, &plan);
+  (void)model.forward(pass, golden::tokens(), {.stop_at_layer = 1});
+  CHECK(plan.take_cache(false).names() == std::vector<std::string>{"blocks.0.hook_resid_pre"});
+  CHECK_THROWS_WITH(plan.check_all_fired(), ContainsSubstring("never fired"));
 }
 
 // Edits against what they should give, computed by hand from the clean run.
@@ -576,11 +594,15 @@ TEST_CASE("An edit that does not fit its site says both shapes and where") {
         "an edit at blocks.0.hook_resid_pre: the value given is [4], the activation is [2, 3, 5] "
         "[batch, pos, d_model]");
   CHECK(error_of(zero(resid, {.heads = {0}})) ==
-        "an edit of heads at blocks.0.hook_resid_pre: its axes are [batch, pos, d_model]");
-  CHECK(error_of(zero(resid, {.positions = {3}})) ==
-        "an edit of positions 3 at blocks.0.hook_resid_pre: its shape is [2, 3, 5]");
+        "an edit of heads at blocks.0.hook_resid_pre: there are none, its axes are "
+        "[batch, pos, d_model]");
+  CHECK(
+      error_of(zero(resid, {.positions = {3}})) ==
+      "an edit of positions at blocks.0.hook_resid_pre: 3 is outside axis 1 of its shape [2, 3, 5] "
+      "[batch, pos, d_model]");
   CHECK(error_of(zero("blocks.0.attn.hook_z", {.heads = {-3}})) ==
-        "an edit of heads -3 at blocks.0.attn.hook_z: its shape is [2, 3, 2, 4]");
+        "an edit of heads at blocks.0.attn.hook_z: -3 is outside axis 2 of its shape [2, 3, 2, 4] "
+        "[batch, pos, head, d_head]");
 }
 
 TEST_CASE("Gradients through edits agree with central differences") {

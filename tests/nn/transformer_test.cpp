@@ -86,6 +86,7 @@ TEST_CASE("A model without blocks is an embedding and an unembedding") {
         (model["embed.W_E"](1, m) + model["pos_embed.W_pos"](0, m)) * model["unembed.W_U"](m, 3);
   }
   CHECK(logits(0, 0, 3) == Approx(expected));
+  CHECK(close(model(golden::tokens(), {.positions = {7}}).select(1, 0), logits.select(1, 7)));
 }
 
 TEST_CASE("Without positions, a bidirectional model cannot tell the order of tokens") {

@@ -30,7 +30,7 @@ class ActivationCache {
       std::vector<std::string> held;
       for (const auto& [key, value] : entries_) held.push_back(key);
       fail<NameError>("the cache does not hold \"", name, "\"; it holds ", held.size(),
-                      " entries, the nearest are: ", nearest_names(name, held));
+                      " entries, the nearest are: ", nearest_names(act_name(name), held));
     }
     return entries_[found->second].second;
   }

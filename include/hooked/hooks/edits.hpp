@@ -57,12 +57,14 @@ const std::uint8_t* unit_mask(Variable<T> x, const Units& units, const Site& sit
   const auto keep_only = [&](int axis, const char* what, const Indices& indices) {
     if (indices.all()) return;
     if (axis < 0) {
-      fail<ShapeError>("an edit of ", what, " at ", site.name, ": its axes are ", site.axes_text());
+      fail<ShapeError>("an edit of ", what, " at ", site.name, ": there are none, its axes are ",
+                       site.axes_text());
     }
     std::vector<bool> in(static_cast<std::size_t>(shape[axis]), false);
     for (const Index i : indices.chosen()) {
       if (i < -shape[axis] || i >= shape[axis]) {
-        fail<ShapeError>("an edit of ", what, " ", i, " at ", site.name, ": its shape is ", shape);
+        fail<ShapeError>("an edit of ", what, " at ", site.name, ": ", i, " is outside axis ", axis,
+                         " of its shape ", shape, " ", site.axes_text());
       }
       in[static_cast<std::size_t>(i < 0 ? i + shape[axis] : i)] = true;
     }

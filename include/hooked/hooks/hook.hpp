@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/act_name.hpp"
 #include "hooked/hooks/site.hpp"
 
 namespace hooked {
@@ -43,7 +44,7 @@ class SiteSelector {
     if (found.empty() && predicate_) fail<NameError>("the predicate fits no hook point");
     if (found.empty()) {
       fail<NameError>("no hook point is named \"", text_,
-                      "\"; the nearest are: ", nearest_names(text_, sites.names()));
+                      "\"; the nearest are: ", nearest_names(act_name(text_), sites.names()));
     }
     return found;
   }

@@ -40,6 +40,13 @@ class HookPlan {
     busy_ = true;
   }
 
+  /// Forgets what the last run did, so that a plan can serve many runs.
+  void begin_run() {
+    if (!busy_) return;
+    for (Planned& planned : hooks_) planned.fired = false;
+    for (Here& at : at_) at.kept = {};
+  }
+
   /// Whether anything happens at a site; false for all of them costs one branch.
   bool looks_at(SiteId id) const { return busy_ && here(id).any(); }
   /// Whether anything happens at a site of [first, last].

@@ -32,6 +32,7 @@ class Pass {
   /// As begin, with the options of the last run.
   void begin_again(HookPlan<T>* plan = nullptr) {
     plan_ = plan;
+    if (plan != nullptr) plan->begin_run();
     walked_back_ = false;
     tape_.reset();
     tape_.recording = options_.gradients;
