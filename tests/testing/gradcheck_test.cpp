@@ -3,7 +3,7 @@
 #include "catch.hpp"
 #include "hooked/autograd/record.hpp"
 #include "hooked/testing/check_gradient.hpp"
-#include "hooked/testing/mutants.hpp"
+#include "hooked/testing/check_mutants.hpp"
 
 using namespace hooked;
 using namespace hooked::testing;
@@ -11,7 +11,7 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-// y = x W sum-scaled by a factor: an op as a user writes one, in a file of their own.
+// y = factor x W: an op as a user writes one, in a file of their own.
 struct Project {
   static constexpr std::string_view name = "project";
   static constexpr int inputs = 2;
@@ -149,6 +149,19 @@ TEST_CASE("Every kind of fault is called by its name") {
              ContainsSubstring("samples() is empty"));
   CHECK_THROWS_WITH(check_op<OneShapeTooFew>(),
                     "project: a sample has 1 shapes, the op has 2 inputs");
+}
+
+TEST_CASE("An op that calls the heap is rejected, unless that is allowed") {
+  if (!AllocGuard::counting()) return;
+  AnyOp<double> op = any_op<Project, double>();
+  op.forward = [f = op.forward](std::size_t k, const auto& in, auto y, auto saved) {
+    const Tensor<double> copy(in[0]);
+    f(k, in, y, saved);
+  };
+  const auto op_float = any_op<Project, float>();
+  CHECK_THAT(check_op(op, op_float).summary(),
+             ContainsSubstring("sample 0: forward and backward call the heap 1 times"));
+  CHECK(check_op(op, op_float, {.heap_calls = true}).ok());
 }
 
 TEST_CASE("No mutant of a user's op survives") {

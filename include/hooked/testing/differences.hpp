@@ -43,6 +43,8 @@ struct GradOptions {
   int directions = 2;
   /// How far float may be from double, relative to the largest element.
   double float_tolerance = 1e-4;
+  /// Whether ops may call the heap.
+  bool heap_calls = false;
   /// Give up at the first failure.
   bool stop_at_first = false;
 };

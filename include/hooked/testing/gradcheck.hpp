@@ -30,7 +30,9 @@ inline void compare_scalars(const Tensor<float>& a, const Tensor<double>& b, dou
 inline void check_sample(const AnyOp<double>& op, const AnyOp<float>& op_float, std::size_t sample,
                          const GradOptions& options, GradReport& report) {
   const OpRun<double> run(op, sample);
-  OpRules<double>(run, report).check();
+  OpRules<double> rules(run, report);
+  rules.check();
+  if (!options.heap_calls) rules.check_heap();
   if (options.stop_at_first && !report.ok()) return;
 
   const auto f = [&](const std::vector<Tensor<double>>& x, View<double> y) {
@@ -40,7 +42,9 @@ inline void check_sample(const AnyOp<double>& op, const AnyOp<float>& op_float, 
   if (options.stop_at_first && !report.ok()) return;
 
   const OpRun<float> run_float(op_float, sample);
-  OpRules<float>(run_float, report).check();
+  OpRules<float> rules_float(run_float, report);
+  rules_float.check();
+  if (!options.heap_calls) rules_float.check_heap();
   const std::string label = text(op.name, ", sample ", sample);
   compare_scalars(run_float.y(), run.y(), options.float_tolerance, label + ": output", report);
   for (std::size_t i = 0; i < run.x().size(); ++i) {
@@ -79,6 +83,8 @@ inline GradReport check_op(const AnyOp<double>& op, const AnyOp<float>& op_float
 ///    an input whose gradient alone is wanted;
 ///  - float and double agree; rows in another order give the same rows, where the op says row by
 ///  row;
+///  - inputs that are windows on other tensors are refused with a ShapeError, or do as well;
+///  - no heap calls, in a program that counts them (testing/alloc_guard.hpp);
 ///  - shapes that do not fit are refused with a ShapeError that shows them.
 /// Nothing is thrown for a wrong op; call `check()` on the report for that.
 template <Op O>

@@ -30,6 +30,10 @@ class OpRules {
     check_rows();
     check_windows();
   }
+  void check_heap() {
+    const long calls = run_.heap_calls();
+    if (calls > 0) complain("forward and backward call the heap ", calls, " times");
+  }
 
  private:
   std::size_t inputs() const { return run_.x().size(); }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/any_op.hpp"
 
 namespace hooked::testing {
@@ -102,6 +103,20 @@ class OpRun {
     accs[i] = Acc<T>(gradient, &touched);
     op_.backward(sample_, x, forward.y, forward.saved, dy_, accs);
     return touched;
+  }
+
+  /// Heap calls of one forward and one backward, all gradients wanted; 0 where nobody counts.
+  long heap_calls() const {
+    const auto x = views(x_);
+    Tensor<T> y(forward_.y.shape()), saved(forward_.saved.shape());
+    Tensors gradients = x_;
+    std::vector<Acc<T>> accs;
+    bool touched = true;
+    for (auto& gradient : gradients) accs.emplace_back(gradient.view(), &touched);
+    const AllocGuard guard;
+    op_.forward(sample_, x, y, saved);
+    op_.backward(sample_, x, y, saved, dy_, accs);
+    return guard.calls();
   }
 
   static constexpr T kNaN = std::numeric_limits<T>::quiet_NaN();
