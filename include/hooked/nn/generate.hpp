@@ -1,4 +1,4 @@
-// generate: token after token from the model's own predictions (contract, section 13).
+// generate: token after token from the model's own predictions (contract, 7).
 #pragma once
 
 #include <algorithm>

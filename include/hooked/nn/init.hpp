@@ -1,4 +1,4 @@
-// How fresh parameters are drawn (contract, section 6).
+// How fresh parameters are drawn (contract, 6).
 #pragma once
 
 #include <cmath>
