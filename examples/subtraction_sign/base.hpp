@@ -22,7 +22,7 @@ inline void base_figures(const Study& study, const Options& options, Report& rep
                    study.base.accuracy, {within(98.55, 0.5), {95.0, 100.0}}));
 
   hooked::ThreadPool pool(options.threads);
-  const hooked::Split parts = training_split(study.all, {options.seed});
+  const hooked::Split parts = training_split(study.all, options);
   const std::vector<Token> positions{kPositionEquals, kPositionSign};
   const auto number = [&](const Dataset& data, const std::string& pairs) {
     const auto e = evaluate(study.model, data, positions, pool);

@@ -1,8 +1,10 @@
 // How does a one-layer transformer decide the sign of a two-digit subtraction? Trains the model of
 // the study and measures every claim of it.
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <limits>
 
 #include "angles.hpp"
 #include "assembled.hpp"
@@ -19,6 +21,7 @@
 namespace subtraction {
 
 void run(const Options& options) {
+  hooked::make_directory(options.out);
   const Dataset all = all_pairs();
   const Transformer<float> model = train_or_load(options, all);
   const Study study(model, all);
@@ -58,13 +61,14 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"quick", "full"}))
       ->capture_default_str();
   app.add_option("--seed", options.seed, "draws weights, training pairs and their order")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->capture_default_str();
   app.add_option("--epochs", options.epochs, "passes over the training pairs; 0: the preset's")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   app.add_option("--out", options.out, "where everything is written")->required();
   app.add_option("--threads", options.threads, "0: all processors; changes no result")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 256))
       ->capture_default_str();
   app.add_flag("--resume", options.resume, "go on from the last checkpoint in --out");
   try {

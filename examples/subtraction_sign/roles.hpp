@@ -99,7 +99,7 @@ inline void example_neurons(const Study& study, const NeuronFits& fits, const Ne
                    100.0 * fits.of_difference.r2(roles.sign), {{50.0, 100.0}, {20.0, 100.0}}));
   report.add(judge({.claim = "sign neuron: slope m",
                     .study_says = "large enough to matter",
-                    .definition = "of that fit, per unit of a-b; it matters when |198 m| > 1"},
+                    .definition = "of that fit, per unit of a-b; it matters when |m| > tau"},
                    fits.m(roles.sign), {{-1e9, -fits.kTau}, {-1e9, 0.0}}));
   report.add(
       judge({.claim = "periodic neuron: share of one frequency",
@@ -110,7 +110,7 @@ inline void example_neurons(const Study& study, const NeuronFits& fits, const Ne
             100.0 * roles.periodic_share, {{50.0, 100.0}, {20.0, 100.0}}));
   report.add(judge({.claim = "periodic neuron: slope m",
                     .study_says = 0,
-                    .definition = "pre ~ m (a-b) + c over all pairs; not important below 1/198"},
+                    .definition = "pre ~ m (a-b) + c over all pairs; not important below tau"},
                    fits.m(roles.periodic), {within(0.0, fits.kTau), within(0.0, 5.0 * fits.kTau)}));
 }
 

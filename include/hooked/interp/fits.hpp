@@ -55,9 +55,9 @@ Tensor<double> r_squared(const Y& y, const F& f) {
     fail<ShapeError>("r_squared: y is ", y.shape(), ", its model is ", f.shape());
   }
   const Tensor<double> truth = in_double(y), model = in_double(f);
-  const auto lost = (truth.matrix() - model.matrix()).colwise().squaredNorm().eval();
-  const auto spread =
-      (truth.matrix().rowwise() - truth.matrix().colwise().mean()).colwise().squaredNorm().eval();
+  const Eigen::RowVectorXd mean = truth.matrix().colwise().mean();
+  const Eigen::RowVectorXd spread = (truth.matrix().rowwise() - mean).colwise().squaredNorm();
+  const Eigen::RowVectorXd lost = (truth.matrix() - model.matrix()).colwise().squaredNorm();
   Tensor<double> r2({y.size(1)});
   for (Index u = 0; u < y.size(1); ++u) {
     r2(u) = spread[u] > 0 ? 1.0 - lost[u] / spread[u] : std::numeric_limits<double>::quiet_NaN();
