@@ -21,8 +21,8 @@ inline Tensor<double> constant_part(const Study& study, const Tensor<double>& al
   const auto written = hooked::einsum("he,hed->d", b_V, model["blocks.0.attn.W_O"]);
   const auto resid = written + model["blocks.0.attn.b_O"] + x.select(0, kPositionEquals);
   const auto direct = hooked::einsum("d,dm->m", resid, model["blocks.0.mlp.W_in"]);
-  const auto through_heads = hooked::einsum(
-      "hp,hpm->m", alpha, in_double(head_input_maps(model, 0, View<const float>(x))));
+  const auto through_heads =
+      hooked::einsum("hp,hpm->m", alpha, in_double(head_input_maps(model, 0, x)));
   return through_heads + in_double(direct) + in_double(model["blocks.0.mlp.b_in"]);
 }
 

@@ -74,7 +74,7 @@ inline void head_maps(const HeadMaps& maps, const NeuronFits& fits, const HeadRo
                     .definition = "as for the sign neuron" + order},
                    by_role([&](Index h) { return 100.0 * maps.r2(h, neurons.periodic); }),
                    {flat, flat, flat, flat}));
-  const Rule falls{{-1e9, 0.0}, {-1e9, 0.0}}, rises{{0.0, 1e9}, {0.0, 1e9}};
+  const Rule falls{{.high = 0.0}, {.high = 0.0}}, rises{{.low = 0.0}, {.low = 0.0}};
   report.add(judge(
       {.claim = "sign neuron: slope of each head's map",
        .study_says = "one sign for a, the other for b",

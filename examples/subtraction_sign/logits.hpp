@@ -39,7 +39,7 @@ inline void logit_maps(const SignLogits& logits, Report& report) {
   const auto on_plus = fit(logits.plus, below), on_minus = fit(logits.minus, below);
   const auto on_sum = fit(sum, below);
   const double m_plus = on_plus.slopes(0, 0), m_minus = on_minus.slopes(0, 0);
-  const Rule falls{{-1e9, 0.0}, {-1e9, 0.0}}, rises{{0.0, 1e9}, {0.0, 1e9}};
+  const Rule falls{{.high = 0.0}, {.high = 0.0}}, rises{{.low = 0.0}, {.low = 0.0}};
   report.add(
       judge({.claim = "a < b: slopes of the + and - logit over b-a",
              .study_says = "+ falls, - rises",
@@ -78,7 +78,7 @@ inline void logit_maps(const SignLogits& logits, Report& report) {
                     .definition = "mean over the pairs a >= b; shape: + above 0 and well above -"},
                    {hooked::mean(take(logits.plus, 0, above)).item(),
                     hooked::mean(take(logits.minus, 0, above)).item()},
-                   {{{5.0, 40.0}, {0.0, 1e9}}, {{-10.0, 10.0}, {-1e9, 15.0}}}));
+                   {{{5.0, 40.0}, {.low = 0.0}}, {{-10.0, 10.0}, {.high = 15.0}}}));
 }
 
 /// logit_+ ~ c_+ - k max(0, b-a) and logit_- ~ c_- + k max(0, b-a), c_+, c_- and k by least squares
@@ -107,7 +107,7 @@ inline void closed_form(const SignLogits& logits, Report& report) {
              .unit = "logits",
              .definition = "logit_+- ~ c_+- -+ k max(0, b-a) by least squares over all pairs; "
                            "judged: c_+ - c_-, and k"},
-            {c_plus - c_minus, k}, {{{0.0, 1e9}, {0.0, 1e9}}, {{0.0, 1e9}, {0.0, 1e9}}}));
+            {c_plus - c_minus, k}, {{{.low = 0.0}, {.low = 0.0}}, {{.low = 0.0}, {.low = 0.0}}}));
   report.claims.back().measured = {hooked::rounded(c_plus), hooked::rounded(c_minus),
                                    hooked::rounded(k)};
   report.add(judge({.claim = "three-number classifier: R2",

@@ -113,7 +113,7 @@ inline void ablations(const Study& study, const NeuronFits& fits, Report& report
   };
   add("important neurons to zero", "hook_post of the important neurons is 0 at '='",
       without(fits.important), {.study_says = 3.79},
-      {within_factor(3.79, 1.5), {10.0 * base.loss, 1e9}}, {.study_says = 12.7},
+      {within_factor(3.79, 1.5), {.low = 10.0 * base.loss}}, {.study_says = 12.7},
       {within(12.7, 10.0), {0.0, 50.5}});
   add("other neurons to zero", "hook_post of all but the important neurons is 0 at '='",
       without(fits.others), {.study_says = 0.069},

@@ -100,7 +100,7 @@ inline void example_neurons(const Study& study, const NeuronFits& fits, const Ne
   report.add(judge({.claim = "sign neuron: slope m",
                     .study_says = "large enough to matter",
                     .definition = "of that fit, per unit of a-b; it matters when |m| > tau"},
-                   fits.m(roles.sign), {{-1e9, -fits.kTau}, {-1e9, 0.0}}));
+                   fits.m(roles.sign), {{.high = -fits.kTau}, {.high = 0.0}}));
   report.add(
       judge({.claim = "periodic neuron: share of one frequency",
              .study_says = "strong periodicity",

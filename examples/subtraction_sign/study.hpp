@@ -68,8 +68,8 @@ struct Study {
 
   Study(const Transformer<float>& trained, const Dataset& pairs)
       : model(trained), all(pairs), prompts(pairs.tokens.slice(1, 0, kPositionEquals + 1)) {
-    auto [out, cache] = collect_at(model, View<const Token>(prompts), kPositionEquals,
-                                   {kPre, kPost, kMlpOut, kPattern});
+    auto [out, cache] =
+        collect_at(model, prompts, kPositionEquals, {kPre, kPost, kMlpOut, kPattern});
     logits = std::move(out);
     pre = cache[kPre], post = cache[kPost], mlp_out = cache[kMlpOut], pattern = cache[kPattern];
     base = score(logits);
@@ -77,13 +77,12 @@ struct Study {
 
   /// The sign's score in a run with hooks.
   Score score_with(const std::vector<Hook<float>>& hooks) const {
-    return score(collect_at(model, View<const Token>(prompts), kPositionEquals, {}, hooks).first);
+    return score(collect_at(model, prompts, kPositionEquals, {}, hooks).first);
   }
   /// The sign's score when the activation of `site` at "=" is `values` [10000, width].
   Score score_replaced(const std::string& site, const Tensor<double>& values) const {
     const auto as_float = hooked::map(values, [](double v) { return static_cast<float>(v); });
-    return score(logits_with(model, View<const Token>(prompts), kPositionEquals, site,
-                             View<const float>(as_float)));
+    return score(logits_with(model, prompts, kPositionEquals, site, as_float));
   }
 };
 

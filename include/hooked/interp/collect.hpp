@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -66,7 +67,7 @@ std::pair<Tensor<T>, ActivationCache<T>> collect_at(const Transformer<T>& model,
 /// Throws ShapeError when the values do not fit the site.
 template <Scalar T>
 Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Token position,
-                      const std::string& site, View<const T> values) {
+                      const std::string& site, View<const std::type_identity_t<T>> values) {
   if (values.rank() != 2 || values.size(0) != tokens.size(0)) {
     fail<ShapeError>("logits_with: values are ", values.shape(), " for ", tokens.size(0),
                      " examples");

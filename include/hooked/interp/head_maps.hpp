@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 
 #include "hooked/core/matmul.hpp"
 #include "hooked/nn/transformer.hpp"
@@ -11,7 +12,8 @@ namespace hooked {
 /// x W_V^h W_O^h W_in for the rows of x [n, d_model], per head of block `layer`: [head, n, d_mlp].
 /// With x = W_E it is the map from tokens to neurons, W_neur^h; biases and norms are left out.
 template <Scalar T>
-Tensor<T> head_input_maps(const Transformer<T>& model, Index layer, View<const T> x) {
+Tensor<T> head_input_maps(const Transformer<T>& model, Index layer,
+                          View<const std::type_identity_t<T>> x) {
   const std::string block = text("blocks.", layer, ".");
   const auto z = matmul(x, model[block + "attn.W_V"]);       // [head, n, d_head]
   const auto result = matmul(z, model[block + "attn.W_O"]);  // [head, n, d_model]

@@ -39,8 +39,9 @@ struct Range {
   double high = std::numeric_limits<double>::infinity();
 
   bool contains(double x) const { return low <= x && x <= high; }
-  /// "98.05 to 99.05", "at least 2", "at most 5"
+  /// "98.05 to 99.05", "at least 2", "at most 5", "any number"
   std::string text() const {
+    if (std::isinf(low) && std::isinf(high)) return "any number";
     if (std::isinf(low)) return "at most " + short_text(high);
     if (std::isinf(high)) return "at least " + short_text(low);
     return short_text(low) + " to " + short_text(high);
