@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# What the study's program says to bad input: one line on standard error, exit status 1, no file.
+set -uo pipefail
+program=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failed=0
+
+refuses() { # refuses TEXT ARGUMENT...
+  local expected=$1 output status
+  shift
+  output=$("$program" "$@" 2>&1 >/dev/null)
+  status=$?
+  if [ "$status" != 1 ] || [ "$(wc -l <<<"$output")" != 1 ] || [[ $output != *"$expected"* ]]; then
+    printf 'expected "%s" and status 1, got status %s and:\n%s\n' "$expected" "$status" "$output"
+    failed=1
+  fi
+}
+
+refuses "--out is required" --preset quick
+refuses "medium not in {quick,full}" --preset medium --out "$folder/run"
+refuses "not in range 0 to 256" --threads -3 --out "$folder/run"
+refuses "-1 not in range" --seed -1 --out "$folder/run"
+touch "$folder/file"
+refuses "$folder/file/run: cannot be made: Not a directory" --out "$folder/file/run"
+mkdir "$folder/other"
+echo '{"study": "subtraction_sign", "preset": "quick", "seed": 7, "epochs": 50}' >"$folder/other/run.json"
+refuses "holds another run: its seed is 7, asked for is 0" --out "$folder/other"
+if [ -e "$folder/run" ]; then
+  echo "a refused run made its folder"
+  failed=1
+fi
+exit $failed
