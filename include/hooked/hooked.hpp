@@ -19,6 +19,7 @@
 #include "hooked/core/tensor.hpp"
 #include "hooked/core/version.hpp"
 #include "hooked/core/view.hpp"
+#include "hooked/core/walk.hpp"
 //
 #include "hooked/ops/op.hpp"
 #include "hooked/ops/ops.hpp"
@@ -52,3 +53,12 @@
 #include "hooked/train/optimizer.hpp"
 #include "hooked/train/schedule.hpp"
 #include "hooked/train/train.hpp"
+//
+#include "hooked/interp/collect.hpp"
+#include "hooked/interp/fits.hpp"
+#include "hooked/interp/head_maps.hpp"
+#include "hooked/interp/histogram.hpp"
+//
+#include "hooked/report/claims.hpp"
+#include "hooked/report/figure.hpp"
+#include "hooked/report/report.hpp"
