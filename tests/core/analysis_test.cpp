@@ -226,7 +226,7 @@ TEMPLATE_TEST_CASE("stack makes an axis and concat lengthens one", "[core][selec
   CHECK(difference(concat(std::vector{c}), c) == "");
 }
 
-TEMPLATE_TEST_CASE("sort, argsort and topk order a line; equals keep their order, NaN is largest",
+TEMPLATE_TEST_CASE("sort, argsort and topk order a line, equals keep their order, NaN is largest",
                    "[core][select]", float, double) {
   using T = TestType;
   const T nan = static_cast<T>(kNaN);

@@ -67,7 +67,7 @@ TEST_CASE("streams and seeds give unrelated numbers, equal ones the same", "[cor
   CHECK(std::abs(with_seed) < 4 / std::sqrt(n));
 }
 
-TEST_CASE("uniform fills [0, 1) evenly", "[core][random]") {
+TEST_CASE("uniform fills 0 to 1 evenly", "[core][random]") {
   Random random(Seed{3});
   const int n = 200000, bins = 20;
   std::vector<double> count(bins);

@@ -173,7 +173,7 @@ TEST_CASE("softmax gives shares, exactly 0 for -inf, and zeros for a row that is
   CHECK(r.y(2, 0) == 0.0);
 }
 
-TEST_CASE("attention_scores divides q k and hides the future; nothing flows back from there") {
+TEST_CASE("attention_scores divides q k and hides the future, nothing flows back from there") {
   // [batch, pos, head, d_head] = [1, 2, 1, 2]
   const Tensor<double> q({1, 2, 1, 2}, {1, 2, 3, 4}), k({1, 2, 1, 2}, {10, 0, 0, 20});
   const auto r = run<AttentionScores>({.divisor = 2.0}, {q, k}, {1, 1, 1, 1});
@@ -235,7 +235,7 @@ TEST_CASE("sum, the norms and squared_error reduce") {
   CHECK(wrong(error.d[1], {2, 2}, {-2, 4, 0, 2}) == "");
 }
 
-TEST_CASE("cross_entropy is -log p of the label; ignored rows give 0 and no gradient") {
+TEST_CASE("cross_entropy is -log p of the label, ignored rows give 0 and no gradient") {
   const std::array<Token, 3> labels = {1, CrossEntropy::kIgnored, 0};
   const auto r = run<CrossEntropy>(
       {labels.data()}, {Tensor<double>({3, 2}, {0, std::log(3.0), 5, 6, 0, std::log(3.0)})},
