@@ -1,0 +1,167 @@
+// Runs one case again and again on command, so that hooked and its peers can take turns.
+//
+//   steps --case NAME [--threads N] [--write DIR]
+//
+// prints {"values": [...]}: the losses of the first training steps, or what a probe found. Then
+// "run N" on the standard input does the work N times and prints {"ms": [...]}, N times in
+// milliseconds; the end of the input ends the program. The case "products" times the machine's own
+// matrix products. --write DIR leaves the model, its batch.npz and a case.json there and ends.
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cases.hpp"
+#include "hooked/hooked.hpp"
+
+namespace {
+
+using bench::Case;
+using bench::Work;
+using Clock = std::chrono::steady_clock;
+using hooked::Index;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// Waits for "run N"; false at the end of the input.
+bool wait_for_command(Index& runs) {
+  std::string word;
+  return std::cin >> word >> runs && word == "run" && runs > 0;
+}
+
+void print(const char* key, const std::vector<double>& numbers) {
+  std::cout << nlohmann::json{{key, numbers}}.dump() << std::endl;
+}
+
+/// Lives inside train(), which is what a user calls: a step ends when the next one begins.
+class Stopwatch {
+ public:
+  bool on_step(const hooked::StepInfo& info) {
+    const double now = milliseconds_since(start_);
+    constexpr Index kFirst = 3;
+    if (info.step <= kFirst) values_.push_back(info.loss);
+    if (info.step < kFirst) return true;
+    if (info.step == kFirst) {
+      print("values", values_);
+    } else {
+      times_.push_back(now);
+    }
+    if (static_cast<Index>(times_.size()) == runs_) {
+      if (info.step > kFirst) print("ms", times_);
+      times_.clear();
+      if (!wait_for_command(runs_)) return false;
+    }
+    start_ = Clock::now();
+    return true;
+  }
+
+ private:
+  Clock::time_point start_;
+  Index runs_ = 0;
+  std::vector<double> times_, values_;
+};
+
+void train(const Case& c, hooked::Transformer<float>& model, int threads) {
+  hooked::train(model, c.data,
+                {.optimizer = c.optimizer,
+                 .steps = 1'000'000'000,
+                 .positions = c.positions,
+                 .progress = false,
+                 .threads = threads},
+                Stopwatch());
+}
+
+/// Mean cross-entropy of logits [batch, pos, d_vocab_out].
+double loss_of(const hooked::Tensor<float>& logits, const hooked::Tensor<hooked::Token>& labels) {
+  const auto log_p = hooked::log_softmax(logits);
+  double sum = 0.0;
+  hooked::for_each_element(labels.view(), [&](Index i, const hooked::Token& label) {
+    sum -= log_p.data()[i * logits.size(2) + label];
+  });
+  return sum / static_cast<double>(labels.numel());
+}
+
+/// Times `work`; peers must agree with `values`.
+template <class F>
+void probe(const std::vector<double>& values, F work) {
+  print("values", values);
+  for (Index runs = 0; wait_for_command(runs);) {
+    std::vector<double> times;
+    for (Index i = 0; i < runs; ++i) {
+      const auto start = Clock::now();
+      work();
+      times.push_back(milliseconds_since(start));
+    }
+    print("ms", times);
+  }
+}
+
+void run(const Case& c, int threads) {
+  hooked::Transformer<float> model(c.config, hooked::Seed{0});
+  const auto& [tokens, labels] = c.data;
+  switch (c.work) {
+    case Work::train:
+      return train(c, model, threads);
+    case Work::forward:
+      return probe({loss_of(model(tokens), labels)}, [&] { return model(tokens); });
+    case Work::cache:
+      return probe({loss_of(model.run_with_cache(tokens).first, labels)},
+                   [&] { return model.run_with_cache(tokens); });
+    case Work::patching:
+      return;
+  }
+}
+
+/// What the machine's own products reach: [1024, 512] by [512, 512], one on every thread.
+constexpr Index kRows = 1024, kInner = 512;
+void products(int threads) {
+  hooked::ThreadPool pool(threads);
+  const hooked::Tensor<float> a({kRows, kInner}, 1.0f), b({kInner, kInner}, 1.0f);
+  std::vector<hooked::Tensor<float>> c(static_cast<std::size_t>(threads), a);
+  probe({2.0 * threads * kRows * kInner * kInner}, [&] {
+    pool.run(threads, [&](Index i) {
+      c[static_cast<std::size_t>(i)].matrix().noalias() = a.matrix() * b.matrix();
+    });
+  });
+}
+
+void write(const Case& c, const std::filesystem::path& folder) {
+  hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
+  hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
+  constexpr const char* kWork[] = {"train", "forward", "cache", "patching"};
+  hooked::save_json(folder / "case.json", nlohmann::json{{"name", c.name},
+                                                         {"work", kWork[static_cast<int>(c.work)]},
+                                                         {"positions", c.positions},
+                                                         {"lr", c.optimizer.lr},
+                                                         {"weight_decay", c.optimizer.weight_decay},
+                                                         {"betas", c.optimizer.betas},
+                                                         {"eps", c.optimizer.eps},
+                                                         {"flops", bench::flops(c)}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+  const auto option = [&](std::string_view name, std::string_view otherwise) {
+    for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
+      if (arguments[i] == name) return std::string(arguments[i + 1]);
+    }
+    return std::string(otherwise);
+  };
+  const std::string name = option("--case", ""), folder = option("--write", "");
+  const int threads = std::stoi(option("--threads", "1"));
+  if (name == "products") return products(threads), 0;
+  for (const Case& c : bench::cases()) {
+    if (c.name != name) continue;
+    folder.empty() ? run(c, threads) : write(c, folder);
+    return 0;
+  }
+  std::cerr << "steps: there is no case \"" << name << "\"\n";
+  return 2;
+}
