@@ -1,0 +1,154 @@
+"""PyTorch as one would write it for speed: nothing is computed for positions that nobody reads,
+the projections to queries, keys and values are one product where they can be, attention and AdamW
+are fused. With --compile, torch.compile has its turn at it too."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import common
+
+
+def linear(weight: np.ndarray, bias: np.ndarray) -> nn.Linear:
+    """x @ weight + bias, weight being [in, out]."""
+    result = nn.Linear(*weight.shape)
+    result.weight.data = torch.from_numpy(weight.T.copy())
+    result.bias.data = torch.from_numpy(bias.copy())
+    return result
+
+
+class Block(nn.Module):
+    """Attention and MLP; `wanted` are the positions whose residual stream is asked for."""
+
+    def __init__(self, case: common.Case, layer: int, wanted: list[int]) -> None:
+        super().__init__()
+        config = case.config
+        weights = {
+            name.removeprefix(f"blocks.{layer}."): w
+            for name, w in case.weights.items()
+            if name.startswith(f"blocks.{layer}.")
+        }
+        length = case.tokens.shape[1]
+        self.heads, self.d_head = config["n_heads"], config["d_head"]
+        self.scale = 1 / config["attn_scale"]
+        self.every = len(wanted) == length
+        self.register_buffer("wanted", torch.tensor(wanted))
+        # [wanted, pos]; not needed where the last position alone is wanted, which sees all.
+        mask = torch.ones(length, length, dtype=torch.bool).tril()[wanted]
+        self.register_buffer("mask", None if mask.all() else mask)
+
+        def projection(names: str) -> nn.Linear:
+            w = [weights[f"attn.W_{n}"].transpose(1, 0, 2).reshape(config["d_model"], -1) for n in names]
+            b = [weights[f"attn.b_{n}"].reshape(-1) for n in names]
+            return linear(np.concatenate(w, axis=1), np.concatenate(b))
+
+        self.ln1 = norm(case, weights, "ln1")
+        if self.every:
+            self.qkv = projection("QKV")
+        else:
+            self.q, self.kv = projection("Q"), projection("KV")
+        self.out = linear(weights["attn.W_O"].reshape(-1, config["d_model"]), weights["attn.b_O"])
+        self.mlp = None
+        if not config["attn_only"]:
+            self.mlp = nn.Sequential(
+                norm(case, weights, "ln2"),
+                linear(weights["mlp.W_in"], weights["mlp.b_in"]),
+                {"relu": nn.ReLU, "gelu": nn.GELU}[config["act_fn"]](),
+                linear(weights["mlp.W_out"], weights["mlp.b_out"]),
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def split(y: torch.Tensor, parts: int) -> tuple[torch.Tensor, ...]:
+            """[batch, pos, parts * head * d_head] to `parts` of [batch, head, pos, d_head]."""
+            return y.unflatten(-1, (parts, self.heads, self.d_head)).permute(2, 0, 3, 1, 4).unbind()
+
+        normed = self.ln1(x)
+        if self.every:
+            q, k, v = split(self.qkv(normed), 3)
+            z = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.scale)
+        else:
+            x = x[:, self.wanted]
+            (q,) = split(self.q(normed[:, self.wanted]), 1)
+            k, v = split(self.kv(normed), 2)
+            z = F.scaled_dot_product_attention(q, k, v, self.mask, scale=self.scale)
+        x = x + self.out(z.transpose(1, 2).flatten(2))
+        return x if self.mlp is None else x + self.mlp(x)
+
+
+def norm(case: common.Case, weights: dict[str, np.ndarray], name: str) -> nn.Module:
+    if case.config["normalization_type"] is None:
+        return nn.Identity()
+    result = nn.LayerNorm(case.config["d_model"], eps=case.config["eps"])
+    result.weight.data = torch.from_numpy(weights[f"{name}.w"])
+    result.bias.data = torch.from_numpy(weights[f"{name}.b"])
+    return result
+
+
+class Transformer(nn.Module):
+    """Tokens [batch, pos] to logits [batch, wanted, d_vocab_out]."""
+
+    def __init__(self, case: common.Case) -> None:
+        super().__init__()
+        weights, layers = case.weights, case.config["n_layers"]
+        everywhere = list(range(case.tokens.shape[1]))
+        self.embed = nn.Embedding.from_pretrained(
+            torch.from_numpy(weights["embed.W_E"]), freeze=False
+        )
+        self.W_pos = nn.Parameter(torch.from_numpy(weights["pos_embed.W_pos"]))
+        self.blocks = nn.Sequential(
+            *(
+                Block(case, layer, case.positions if layer == layers - 1 else everywhere)
+                for layer in range(layers)
+            )
+        )
+        self.ln_final = norm(case, weights, "ln_final")
+        self.unembed = linear(weights["unembed.W_U"], weights["unembed.b_U"])
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        x = self.embed(tokens) + self.W_pos[: tokens.shape[1]]
+        return self.unembed(self.ln_final(self.blocks(x)))
+
+
+def main() -> None:
+    parser = common.parser()
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    case = common.load(arguments.data)
+    if case.work not in ("train", "forward"):
+        common.unsupported()
+    compiled = torch.compile if arguments.compile else lambda f: f
+    model = Transformer(case)
+    tokens = torch.from_numpy(case.tokens).long()
+    labels = torch.from_numpy(case.labels).long()
+
+    def loss_of(logits: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+    if case.work == "train":
+        optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=case.lr,
+            betas=case.betas,
+            eps=case.eps,
+            weight_decay=case.weight_decay,
+            fused=True,
+        )
+        forward = compiled(lambda: loss_of(model(tokens)))
+
+        def step() -> float:
+            loss = forward()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss.item()
+
+        common.serve([step() for _ in range(3)], step)
+    else:
+        forward = compiled(model)
+        with torch.inference_mode():
+            common.serve([loss_of(forward(tokens)).item()], lambda: forward(tokens))
+
+
+main()
