@@ -60,21 +60,21 @@ inline void check_dataset(const TransformerConfig& config, const Dataset& data,
 
 }  // namespace detail
 
-/// Runs the examples in fixed chunks, spread over the pool; the result does not depend on its size.
-/// `positions` as in Pass: where the labels stand (empty: all). Hooks of the model act, and `hooks`
-/// after them; then one thread does it all. Throws ShapeError when the data does not fit the model.
+/// Runs the examples in fixed chunks, spread over the pool and over `ranks`; the result depends on
+/// neither, and all ranks get it. `positions` as in Pass: where the labels stand (empty: all).
+/// Hooks of the model act, and `hooks` after them; then one thread of rank 0 does it all. Throws
+/// ShapeError when the data does not fit the model.
 template <Scalar T>
 Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
                     const std::vector<Token>& positions, ThreadPool& pool,
-                    std::vector<Hook<T>> hooks = {}) {
-  detail::check_dataset(model.config(), data, positions, "evaluate: the data set");
+                    std::vector<Hook<T>> hooks = {}, const Ranks& ranks = Ranks::alone()) {
+  ranks.agree(
+      [&] { detail::check_dataset(model.config(), data, positions, "evaluate: the data set"); });
   constexpr Index kChunk = 512;
   const Index chunks = (data.size() + kChunk - 1) / kChunk, width = data.labels.size(1);
-  struct Sums {
-    std::vector<double> loss, right, counted;
-  };
-  const auto zeros = std::vector<double>(static_cast<std::size_t>(width), 0.0);
-  std::vector<Sums> sums(static_cast<std::size_t>(chunks), {zeros, zeros, zeros});
+  const bool serial = !hooks.empty() || model.n_hooks() > 0;
+  const Shares shares = ranks.share(chunks * 3 * width, (serial ? chunks : 1) * 3 * width);
+  Tensor<double> sums({chunks, 3, width});  // losses, right ones, counted ones
   const auto work = [&](Index c) {
     const Index first = c * kChunk, last = std::min(first + kChunk, data.size());
     Pass<T> pass(model.parameters());
@@ -84,35 +84,41 @@ Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
     const View<const Token> labels = data.labels.slice(0, first, last);
     const auto losses = record<CrossEntropy>({labels.data()}, logits);
     plan.check_all_fired();
-    Sums& sum = sums[static_cast<std::size_t>(c)];
+    double* const sum = sums.data() + c * 3 * width;
     const auto rows = logits.value().matrix();
     for (Index r = 0; r < rows.rows(); ++r) {
       const Token label = labels.data()[r];
       if (label == CrossEntropy::kIgnored) continue;
       Index likeliest = 0;
       rows.row(r).maxCoeff(&likeliest);
-      const auto at = static_cast<std::size_t>(r % width);
-      sum.loss[at] += static_cast<double>(losses.value().data()[r]);
-      sum.right[at] += likeliest == label ? 1.0 : 0.0;
-      sum.counted[at] += 1.0;
+      const Index at = r % width;
+      sum[at] += static_cast<double>(losses.value().data()[r]);
+      sum[width + at] += likeliest == label ? 1.0 : 0.0;
+      sum[2 * width + at] += 1.0;
     }
   };
-  if (hooks.empty() && model.n_hooks() == 0) {
-    pool.run(chunks, work);
-  } else {
-    for (Index c = 0; c < chunks; ++c) work(c);
-  }
+  ranks.agree([&] {
+    const Index first = shares.begin() / (3 * width), last = shares.end() / (3 * width);
+    if (serial) {
+      for (Index c = first; c < last; ++c) work(c);
+    } else {
+      pool.run(last - first, [&](Index c) { work(first + c); });
+    }
+  });
+  ranks.gather(sums.data(), shares);
 
+  const auto zeros = std::vector<double>(static_cast<std::size_t>(width), 0.0);
   Evaluation result{.loss_at = zeros, .accuracy_at = zeros};
   double counted = 0.0;
-  for (std::size_t at = 0; at < zeros.size(); ++at) {
+  for (Index at = 0; at < width; ++at) {
     double loss = 0.0, right = 0.0, here = 0.0;
-    for (const Sums& sum : sums) {
-      loss += sum.loss[at], right += sum.right[at], here += sum.counted[at];
+    for (Index c = 0; c < chunks; ++c) {
+      loss += sums(c, 0, at), right += sums(c, 1, at), here += sums(c, 2, at);
     }
     result.loss += loss, result.accuracy += right, counted += here;
-    result.loss_at[at] = here > 0 ? loss / here : 0.0;
-    result.accuracy_at[at] = here > 0 ? right / here : 0.0;
+    const auto i = static_cast<std::size_t>(at);
+    result.loss_at[i] = here > 0 ? loss / here : 0.0;
+    result.accuracy_at[i] = here > 0 ? right / here : 0.0;
   }
   if (counted > 0) result.loss /= counted, result.accuracy /= counted;
   return result;

@@ -1,4 +1,5 @@
-// Lanes: a batch in a fixed number of shards, so that threads change the time and never a bit.
+// Lanes: a batch in a fixed number of shards, so that threads and ranks change the time and never a
+// bit.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "hooked/nn/transformer.hpp"
 #include "hooked/train/dataset.hpp"
+#include "hooked/train/ranks.hpp"
 #include "hooked/train/thread_pool.hpp"
 
 namespace hooked {
@@ -24,7 +26,10 @@ struct BatchResult {
 
 /// The lanes of a training run. Each runs its shard on one thread with a tape and gradients of its
 /// own; the gradients are added in lane order. The number of lanes is a property of the run, the
-/// number of threads one of the machine: the result depends on the first alone.
+/// numbers of threads and ranks are the machine's: the result depends on the first alone.
+///
+/// Each rank runs some of the lanes. Then each gets the same slice of all lanes' gradients, adds
+/// them up, and the sums go to all ranks.
 template <Scalar T>
 class Lanes {
  public:
@@ -34,39 +39,52 @@ class Lanes {
     return static_cast<int>(std::clamp<Index>(batch_size / 8, 1, 8));
   }
 
-  /// `model` must outlive the lanes; its weights may change between batches, its hooks may not.
-  Lanes(const Transformer<T>& model, std::vector<Token> positions, int count)
-      : model_(&model), positions_(std::move(positions)), total_(model.parameters().slab()) {
+  /// `model` and `ranks` must outlive the lanes; the model's weights may change between batches,
+  /// its hooks may not.
+  Lanes(const Transformer<T>& model, std::vector<Token> positions, int count,
+        const Ranks& ranks = Ranks::alone())
+      : model_(&model),
+        ranks_(&ranks),
+        positions_(std::move(positions)),
+        // A user's hook may not be ready for two callers at once.
+        owners_(ranks.share(model.n_hooks() > 0 ? std::min(count, 1) : count)),
+        total_(model.parameters().slab()),
+        slices_(ranks.share(total_.numel(), kChunk)),
+        chunks_(ranks.share((total_.numel() + kChunk - 1) / kChunk)) {
     if (count < 1) fail<ConfigError>("lanes is ", count, ", it must be at least 1");
-    // A user's hook may not be ready for two callers at once.
-    if (model.n_hooks() > 0) count = 1;
-    for (int i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(model));
+    for (Index i = owners_.begin(); i < owners_.end(); ++i) {
+      lanes_.push_back(std::make_unique<Lane>(model));
+    }
+    losses_.resize(static_cast<std::size_t>(this->count()));
+    rows_.resize(losses_.size());
+    received_ = Tensor<T>({this->count() - owners_.count(), slices_.count()});
+    squares_.resize(static_cast<std::size_t>(chunks_.end(ranks.size() - 1)));
   }
 
   /// Forward and backward over the examples `chosen`: afterwards `gradients()` holds the gradient
-  /// of the mean loss. Throws NumericError when the loss is not finite.
+  /// of the mean loss, on all ranks. Throws NumericError when the loss is not finite.
   BatchResult gradient(const Dataset& data, std::span<const Index> chosen, ThreadPool& pool) {
-    const Index counted = count_labels(data, chosen);
-    if (counted == 0) fail<ShapeError>("every label of the batch is ignored, there is no loss");
-    const auto lanes = static_cast<Index>(lanes_.size());
-    const auto examples = static_cast<Index>(chosen.size());
-    pool.run(lanes, [&](Index i) {
-      const auto first = static_cast<std::size_t>(i * examples / lanes);
-      const auto last = static_cast<std::size_t>((i + 1) * examples / lanes);
-      Lane& lane = *lanes_[static_cast<std::size_t>(i)];
-      lane.reserve(data, (examples + lanes - 1) / lanes);
-      lane.run(*model_, data, chosen.subspan(first, last - first), positions_, counted);
-    });
+    ranks_->agree([&] { run(data, chosen, pool); });
+    ranks_->gather(losses_.data(), owners_);
     BatchResult result;
-    for (const auto& lane : lanes_) result.loss += lane->loss;
-    if (!std::isfinite(result.loss)) report_bad_loss(data, chosen, result.loss);
-    result.gradient_norm = std::sqrt(add_up(pool));
+    for (const double loss : losses_) result.loss += loss;
+    if (!std::isfinite(result.loss)) {
+      ranks_->agree([&] { report_bad_loss(data, chosen, result.loss); });
+    }
+    exchange(static_cast<Index>(chosen.size()));
+    add_up(pool);
+    ranks_->gather(total_.data(), slices_);
+    ranks_->gather(squares_.data(), chunks_);
+    double square = 0.0;
+    for (const double part : squares_) square += part;
+    result.gradient_norm = std::sqrt(square);
     return result;
   }
 
   /// d mean loss / d parameters of the last batch, a slab of the parameters' layout.
   Tensor<T>& gradients() { return total_; }
-  int count() const { return static_cast<int>(lanes_.size()); }
+  /// Of all ranks together.
+  int count() const { return static_cast<int>(owners_.end(ranks_->size() - 1)); }
 
  private:
   struct Lane {
@@ -82,8 +100,7 @@ class Lanes {
     void run(const Transformer<T>& model, const Dataset& data, std::span<const Index> chosen,
              const std::vector<Token>& positions, Index counted) {
       loss = 0.0;
-      used = !chosen.empty();
-      if (!used) return;
+      if (chosen.empty()) return;
       const auto examples = static_cast<Index>(chosen.size());
       for (Index i = 0; i < examples; ++i) {
         const Index from = chosen[static_cast<std::size_t>(i)];
@@ -112,8 +129,31 @@ class Lanes {
     Pass<T> pass;
     Tensor<Token> tokens, labels;
     double loss = 0.0;
-    bool used = false, started = false;
+    bool started = false;
   };
+
+  static constexpr Index kChunk = 1 << 14;  // of the sums; part of the order of addition
+
+  // Where lane i's shard of a batch begins.
+  Index shard_begin(Index i, Index examples) const { return i * examples / count(); }
+  Lane& lane(Index i) { return *lanes_[static_cast<std::size_t>(i - owners_.begin())]; }
+
+  // This rank's lanes; their losses stand in losses_ afterwards.
+  void run(const Dataset& data, std::span<const Index> chosen, ThreadPool& pool) {
+    const Index counted = count_labels(data, chosen);
+    if (counted == 0) fail<ShapeError>("every label of the batch is ignored, there is no loss");
+    const auto examples = static_cast<Index>(chosen.size());
+    pool.run(owners_.count(), [&](Index n) {
+      const Index i = owners_.begin() + n;
+      const Index first = shard_begin(i, examples), last = shard_begin(i + 1, examples);
+      lane(i).reserve(data, (examples + count() - 1) / count());
+      lane(i).run(
+          *model_, data,
+          chosen.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
+          positions_, counted);
+      losses_[static_cast<std::size_t>(i)] = lane(i).loss;
+    });
+  }
 
   static Index count_labels(const Dataset& data, std::span<const Index> chosen) {
     Index counted = 0;
@@ -126,20 +166,36 @@ class Lanes {
     return counted;
   }
 
-  // Adds the lanes' gradients in lane order, by chunks of a fixed size; returns the squared norm.
-  double add_up(ThreadPool& pool) {
-    constexpr Index kChunk = 1 << 14;
-    const Index size = total_.numel(), chunks = (size + kChunk - 1) / kChunk;
-    squares_.resize(static_cast<std::size_t>(chunks));
-    pool.run(chunks, [&](Index c) {
-      const Index first = c * kChunk, count = std::min(kChunk, size - first);
+  // Gives each rank its slice of the gradients of the lanes that had examples.
+  void exchange(Index examples) {
+    T* room = received_.data();
+    for (Index i = 0; i < count(); ++i) {
+      SharedRow<T>& row = rows_[static_cast<std::size_t>(i)];
+      row = {};
+      const bool here = owners_.begin() <= i && i < owners_.end();
+      if (shard_begin(i, examples) == shard_begin(i + 1, examples)) continue;
+      if (here) {
+        row.whole = lane(i).pass.gradients().data();
+      } else {
+        row.slice = room;
+        room += slices_.count();
+      }
+    }
+    ranks_->exchange(std::span<const SharedRow<T>>(rows_), owners_, slices_);
+  }
+
+  // Adds the lanes' gradients in lane order, by chunks of a fixed size, and each chunk's squares.
+  void add_up(ThreadPool& pool) {
+    pool.run(chunks_.count(), [&](Index n) {
+      const Index c = chunks_.begin() + n, first = c * kChunk;
+      const Index count = std::min(kChunk, total_.numel() - first);
       using Numbers = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
       Numbers sum(total_.data() + first, count);
       bool empty = true;
-      for (const auto& lane : lanes_) {
-        if (!lane->used) continue;
-        const Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>> part(
-            lane->pass.gradients().data() + first, count);
+      for (const SharedRow<T>& row : rows_) {
+        if (row.whole == nullptr && row.slice == nullptr) continue;
+        const T* begin = row.whole ? row.whole + first : row.slice + (first - slices_.begin());
+        const Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>> part(begin, count);
         if (empty) {
           sum = part;
         } else {
@@ -149,9 +205,6 @@ class Lanes {
       }
       squares_[static_cast<std::size_t>(c)] = sum.template cast<double>().square().sum();
     });
-    double square = 0.0;
-    for (const double part : squares_) square += part;
-    return square;
   }
 
   // Runs the batch once more, looking at every site, to say where the first bad number is.
@@ -173,10 +226,16 @@ class Lanes {
   }
 
   const Transformer<T>* model_;
+  const Ranks* ranks_;
   std::vector<Token> positions_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  Shares owners_;                             // of the lanes
+  std::vector<std::unique_ptr<Lane>> lanes_;  // this rank's
+  std::vector<double> losses_;                // [lane]
+  std::vector<SharedRow<T>> rows_;            // [lane]: its gradients
+  Tensor<T> received_;                        // [lane of another rank, element of this slice]
   Tensor<T> total_;
-  std::vector<double> squares_;
+  Shares slices_, chunks_;       // of the sums: by elements, and the same by chunks
+  std::vector<double> squares_;  // [chunk]
 };
 
 }  // namespace hooked

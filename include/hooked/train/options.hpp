@@ -33,6 +33,7 @@ struct TrainOptions {
   Seed seed = {};                        // of the order of examples
   int lanes = 0;                         // 0: Lanes::default_count; changes rounding
   int threads = 0;                       // 0: all processors; changes nothing but time
+  const Ranks* ranks = nullptr;          // who trains together; null: this process alone
 };
 
 /// After a step.
