@@ -13,6 +13,9 @@ function(hooked_fetch_headers name target include_dir url sha256)
 endfunction()
 
 find_package(Threads REQUIRED)
+if(HOOKED_WITH_MPI)
+  find_package(MPI REQUIRED COMPONENTS CXX)
+endif()
 
 # No version is asked for: Eigen's package files refuse a newer major version.
 find_package(Eigen3 CONFIG QUIET)
