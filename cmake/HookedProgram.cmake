@@ -9,7 +9,7 @@ else()
   target_compile_options(hooked_warnings INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${HOOKED_WERROR}>:-Werror>
     # g++ 12 finds these in its own AVX-512 and string headers: its bugs 105593 and 105329.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict>)
 endif()
 
 add_library(hooked_native INTERFACE)

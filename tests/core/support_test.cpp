@@ -60,7 +60,7 @@ TEST_CASE("every allocation of an arena is aligned, and none overlaps another", 
   for (std::size_t i = 0; i < 60; ++i) {
     const std::size_t bytes = (i * i * 37) % 5000;
     auto* room = arena.allocate<unsigned char>(bytes);
-    CHECK(reinterpret_cast<std::uintptr_t>(room) % Arena::kAlignment == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(room) % Memory::kAlignment == 0);
     std::memset(room, static_cast<int>(i), bytes);
     rooms.emplace_back(room, bytes);
   }

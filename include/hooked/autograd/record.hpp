@@ -43,14 +43,24 @@ struct Recorded {
 template <Op O, Scalar T, std::same_as<Variable<T>>... Rest>
 Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest);
 
+/// The rows as they are kept, without their map: [rows, trailing...], where a dense variable has
+/// batch * positions rows. For ops that are told by their Args which row stands where.
+template <Scalar T>
+Variable<T> table_of(Variable<T> x) {
+  const Shape& shape = x.shape();
+  const Index count = shape.axes(0, x.row_axes()).numel();
+  const Variable<T> table =
+      x.tape().reshape(x, join({count}, shape.axes(x.row_axes(), shape.rank())));
+  table.node().rows = nullptr;
+  return table;
+}
+
 /// The dense form of a variable: one row for each (batch, position). Free when it is dense already.
 template <Scalar T>
 Variable<T> dense(Variable<T> x) {
   const RowMap* rows = x.rows();
   if (rows == nullptr) return x;
-  const Variable<T> table = x.tape().reshape(x, x.shape());
-  table.node().rows = nullptr;
-  return record<GatherRows>({rows->row, Shape{rows->batch, rows->positions}}, table);
+  return record<GatherRows>({rows->row, Shape{rows->batch, rows->positions}}, table_of(x));
 }
 
 /// Computes `O` on the inputs and, if any of them wants a gradient, records it.

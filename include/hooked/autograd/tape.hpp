@@ -17,6 +17,9 @@ class Tape {
  public:
   /// Whether ops are remembered for backward. Off, the tape only computes.
   bool recording = true;
+  /// Whether backward uses the memory of a gradient again once it is passed on. It stays in the
+  /// caches then; `gradient` has the gradients of leaves, inputs and nodes that keep theirs only.
+  bool recycling = false;
   /// Fill new memory with NaN, so that a test finds what was read before it was written.
   bool poison = false;
   /// The module at work, for error texts: "blocks.1.attn". The storage is the caller's.
@@ -95,8 +98,10 @@ class Tape {
     }
     walked_ = true;
     accumulator(output.node()).array() += cotangent.reshape(output.shape()).array();
-    for (std::size_t i = entries_.size(); i-- > 0;)
+    for (std::size_t i = entries_.size(); i-- > 0;) {
       entries_[i].walk_back(*this, entries_[i].payload);
+      if (recycling) recycle(*entries_[i].out);
+    }
   }
 
   /// The gradient of a variable; zeros where backward did not come by.
@@ -111,6 +116,7 @@ class Tape {
   /// Forgets everything recorded and keeps the memory for the next run.
   void reset() {
     entries_.clear();
+    unused_.clear();
     walked_ = false;
     arena_.reset();
   }
@@ -159,13 +165,30 @@ class Tape {
   View<T> storage(Node<T>& node) {
     if (node.gradient.data() != nullptr) return node.gradient;
     Node<T>& owner = root(node);
-    if (owner.gradient.data() == nullptr) owner.gradient = numbers(owner.value.shape());
+    if (owner.gradient.data() == nullptr) owner.gradient = room_for_gradient(owner.value.shape());
     return &owner == &node ? owner.gradient : owner.gradient.reshape(node.value.shape());
+  }
+
+  void recycle(Node<T>& node) {
+    if (node.keeps_gradient || node.gradient.data() == nullptr) return;
+    unused_.push_back(node.gradient);
+    node.gradient = {};
+  }
+  View<T> room_for_gradient(const Shape& shape) {
+    for (std::size_t i = unused_.size(); i-- > 0;) {
+      if (unused_[i].numel() != shape.numel()) continue;
+      const View<T> room(unused_[i].data(), shape);
+      unused_[i] = unused_.back();
+      unused_.pop_back();
+      return room;
+    }
+    return numbers(shape);
   }
 
   Arena arena_;
   std::vector<Entry> entries_;
-  bool walked_ = false;  // since the last reset
+  std::vector<View<T>> unused_;  // gradients that were passed on
+  bool walked_ = false;          // since the last reset
 };
 
 }  // namespace hooked

@@ -27,7 +27,8 @@ struct Node {
   const RowMap* rows = nullptr;  // null: the value is dense
   Node* base = nullptr;          // set when this is another shape of base's numbers
   bool wants_gradient = false;
-  bool touched = false;  // the gradient holds a value
+  bool touched = false;         // the gradient holds a value
+  bool keeps_gradient = false;  // beyond the walk that brings it, also where memory is recycled
 };
 
 /// A handle on a value of a tape. Cheap to copy; valid until the tape is reset.

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/memory.hpp"
+
 namespace hooked {
 
 /// Grows by blocks, each twice the last. `reset()` keeps one block of the size that was needed, so
@@ -16,8 +18,6 @@ namespace hooked {
 /// 64-byte boundary. Nothing stored here is ever destroyed, hence trivial types only.
 class Arena {
  public:
-  static constexpr std::size_t kAlignment = 64;
-
   Arena() = default;
   Arena(Arena&& other) noexcept { swap(other); }
   Arena& operator=(Arena&& other) noexcept {
@@ -64,7 +64,8 @@ class Arena {
   };
 
   void* allocate_bytes(std::size_t bytes) {
-    bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    constexpr std::size_t kLine = Memory::kAlignment;
+    bytes = (bytes + kLine - 1) / kLine * kLine;
     if (blocks_.empty() || offset_ + bytes > blocks_.back().size) {
       constexpr std::size_t kFirstBlock = std::size_t{1} << 16;
       const std::size_t grown = blocks_.empty() ? kFirstBlock : 2 * blocks_.back().size;
@@ -76,14 +77,11 @@ class Arena {
     return start;
   }
   void add_block(std::size_t size) {
-    auto* data = static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignment}));
-    blocks_.push_back({data, size});
+    blocks_.push_back({static_cast<std::byte*>(Memory::allocate(size)), size});
     offset_ = 0;
   }
   void free_blocks() {
-    for (const Block& block : blocks_) {
-      ::operator delete (block.data, std::align_val_t{kAlignment});
-    }
+    for (const Block& block : blocks_) Memory::free(block.data, block.size);
     blocks_.clear();
   }
   void swap(Arena& other) noexcept {

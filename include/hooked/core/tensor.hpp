@@ -7,21 +7,29 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/memory.hpp"
 #include "hooked/core/walk.hpp"
 
 namespace hooked {
 
-/// Allocates on cache-line boundaries (64 bytes), which is also the widest vector register.
+/// Memory for std::vector, which does not fill it with zeros unless told to.
 template <class T>
-struct AlignedAllocator {
+struct TensorAllocator {
   using value_type = T;
-  static constexpr std::align_val_t kAlignment{64};
-  AlignedAllocator() = default;
+  TensorAllocator() = default;
   template <class U>
-  AlignedAllocator(const AlignedAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kAlignment)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, kAlignment); }
-  friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) { return true; }
+  TensorAllocator(const TensorAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(Memory::allocate(n * sizeof(T))); }
+  void deallocate(T* p, std::size_t n) { Memory::free(p, n * sizeof(T)); }
+  template <class U>
+  void construct(U* p) {
+    ::new (static_cast<void*>(p)) U;
+  }
+  template <class U, class... Args>
+  void construct(U* p, Args&&... args) {
+    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+  }
+  friend bool operator==(const TensorAllocator&, const TensorAllocator&) { return true; }
 };
 
 /// Numbers with a shape of rank 0 to 6. Element access, `select`, `slice`, `permute`, `reshape`,
@@ -46,7 +54,10 @@ class Tensor {
     check_count();
   }
   /// A copy of what a view shows, made contiguous.
-  explicit Tensor(View<const T> x) : Tensor(x.shape()) { copy(x, view()); }
+  explicit Tensor(View<const T> x)
+      : shape_(x.shape()), numbers_(static_cast<std::size_t>(x.numel())) {
+    copy(x, view());
+  }
   explicit Tensor(View<T> x) : Tensor(View<const T>(x)) {}
 
   static Tensor scalar(T value) { return Tensor(Shape{}, {value}); }
@@ -103,7 +114,7 @@ class Tensor {
   }
 
   Shape shape_{0};
-  std::vector<T, AlignedAllocator<T>> numbers_;
+  std::vector<T, TensorAllocator<T>> numbers_;
 };
 
 /// A Tensor or a View: whatever analysis code may be handed.

@@ -91,7 +91,7 @@ class HookPlan {
       fired = true;
     }
     if (at.keep) {
-      if (at.keep_gradient) x.node().wants_gradient = true;
+      if (at.keep_gradient) x.node().wants_gradient = x.node().keeps_gradient = true;
       at.kept = x;
     }
     return x;

@@ -9,12 +9,6 @@
 
 namespace hooked {
 
-/// Which keys a query may look at.
-struct AttentionMask {
-  const Token* query_position = nullptr;  // [query]: where the queries stand; null: 0, 1, 2, ...
-  const std::uint8_t* key_visible = nullptr;  // [batch, key], 0 hides padding; null: all visible
-};
-
 /// q_h = x W_Q[h] + b_Q[h], k and v alike; scores = q k^T / attn_scale, -inf where masked;
 /// pattern = softmax(scores); z = pattern v; out = sum_h z_h W_O[h] + b_O.
 template <Scalar T>
@@ -54,18 +48,17 @@ class Attention {
 
   /// Inputs [batch, pos, d_model], or [batch, pos, head, d_model] where every head has its own.
   /// The queries may stand at fewer positions than keys and values; the result stands where they
-  /// do.
+  /// do. Of `mask`, `causal` is the model's own.
   Variable<T> operator()(Pass<T>& pass, Variable<T> query_input, Variable<T> key_input,
-                         Variable<T> value_input, const AttentionMask& mask) const {
+                         Variable<T> value_input, AttentionMask mask) const {
     pass.tape().place = place_;
+    mask.causal = causal_;
     const auto q = pass.at(hook_q_, project(pass, query_input, W_Q_, b_Q_));
     const auto k = pass.at(hook_k_, project(pass, key_input, W_K_, b_K_));
     const auto v = pass.at(hook_v_, project(pass, value_input, W_V_, b_V_));
-    const auto scores = pass.at(
-        hook_attn_scores_,
-        record<AttentionScores>({divisor_, causal_, mask.query_position, mask.key_visible}, q, k));
-    const auto pattern = pass.at(hook_pattern_, record<Softmax>({}, scores));
-    const auto z = pass.at(hook_z_, record<AttentionMix>({}, pattern, v));
+    const auto z = pass.at(hook_z_, pass.looks_at(hook_attn_scores_, hook_pattern_)
+                                        ? staged(pass, q, k, v, mask)
+                                        : fused(q, k, v, mask));
     if (use_result_) {
       const auto result = pass.at(hook_result_, record<HeadLinear>({}, z, pass.unpacked(W_O_)));
       return record<AddBias>({}, record<SumHeads>({}, result), pass[b_O_]);
@@ -75,6 +68,22 @@ class Attention {
   }
 
  private:
+  Variable<T> staged(Pass<T>& pass, Variable<T> q, Variable<T> k, Variable<T> v,
+                     const AttentionMask& mask) const {
+    const auto scores = pass.at(hook_attn_scores_, record<AttentionScores>({divisor_, mask}, q, k));
+    const auto pattern = pass.at(hook_pattern_, record<Softmax>({}, scores));
+    return record<AttentionMix>({}, pattern, v);
+  }
+  /// The same without scores and pattern for others to see, and without spreading distinct rows.
+  Variable<T> fused(Variable<T> q, Variable<T> k, Variable<T> v, const AttentionMask& mask) const {
+    const Index batch = q.rows() != nullptr ? q.rows()->batch : q.shape()[0];
+    return record<FusedAttention>({batch, rows_of(q), rows_of(k), rows_of(v), divisor_, mask},
+                                  table_of(q), table_of(k), table_of(v));
+  }
+  static AttentionRows rows_of(Variable<T> x) {
+    if (x.rows() == nullptr) return {x.shape()[1]};
+    return {x.rows()->positions, x.rows()->row};
+  }
   Variable<T> project(Pass<T>& pass, Variable<T> x, ParameterId W, ParameterId b) const {
     Tape<T>& tape = pass.tape();
     const bool per_head = x.shape().rank() - x.row_axes() == 2;

@@ -1,6 +1,7 @@
 // TransformerBlock: attention and MLP around the residual stream (contract, sections 3 and 5).
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,26 +12,39 @@
 
 namespace hooked {
 
-/// Row `b * pos + p` of x for every sequence b and every p of `positions`: [batch, positions, ...].
+/// x at `positions` alone: [batch, positions, ...]. Distinct rows stay distinct.
 template <Scalar T>
 Variable<T> at_positions(Variable<T> x, std::span<const Token> positions) {
-  Tape<T>& tape = x.tape();
+  Arena& arena = x.tape().arena();
   const RowMap* rows = x.rows();
-  const Shape trailing = x.shape().axes(x.row_axes(), x.shape().rank());
   const Index batch = rows != nullptr ? rows->batch : x.shape()[0];
   const Index length = rows != nullptr ? rows->positions : x.shape()[1];
   const auto wanted = static_cast<Index>(positions.size());
-  Token* index = tape.arena().template allocate<Token>(static_cast<std::size_t>(batch * wanted));
-  for (Index b = 0; b < batch; ++b) {
-    for (Index i = 0; i < wanted; ++i) {
-      const Index row = b * length + positions[static_cast<std::size_t>(i)];
-      index[b * wanted + i] = rows != nullptr ? rows->row[row] : static_cast<Token>(row);
-    }
+  const auto table = table_of(x);
+  Token* index = arena.allocate<Token>(static_cast<std::size_t>(batch * wanted));
+  for (Index i = 0; i < batch * wanted; ++i) {
+    const Index row = i / wanted * length + positions[static_cast<std::size_t>(i % wanted)];
+    index[i] = rows != nullptr ? rows->row[row] : static_cast<Token>(row);
   }
-  const Index table_rows = rows != nullptr ? x.shape()[0] : batch * length;
-  const auto table = tape.reshape(x, join({table_rows}, trailing));
-  table.node().rows = nullptr;
-  return record<GatherRows>({index, {batch, wanted}}, table);
+  if (rows == nullptr) return record<GatherRows>({index, {batch, wanted}}, table);
+
+  // The rows that occur there, numbered as they first occur.
+  const auto count = static_cast<std::size_t>(table.shape()[0]);
+  Token* number_of = arena.allocate<Token>(count);
+  Token* kept = arena.allocate<Token>(count);
+  std::fill_n(number_of, count, Token{-1});
+  Index distinct = 0;
+  for (Index i = 0; i < batch * wanted; ++i) {
+    Token& number = number_of[index[i]];
+    if (number < 0) {
+      number = static_cast<Token>(distinct);
+      kept[distinct++] = index[i];
+    }
+    index[i] = number;
+  }
+  const auto y = record<GatherRows>({kept, {distinct}}, table);
+  y.node().rows = arena.make<RowMap>(RowMap{batch, wanted, index});
+  return y;
 }
 
 /// resid_mid = resid_pre + attn(ln1(resid_pre)); resid_post = resid_mid + mlp(ln2(resid_mid)).

@@ -33,15 +33,21 @@ class Norm {
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
     if (kind_ == Normalization::none) return x;
     pass.tape().place = place_;
-    if (kind_ == Normalization::LN || kind_ == Normalization::LNPre) x = record<Center>({}, x);
-    const auto scale = pass.at(hook_scale_, record<RmsScale>({eps_}, x));
-    auto y = pass.at(hook_normalized_, record<DivideRows>({}, x, scale));
-    if (w_) y = record<ScaleColumns>({}, y, pass[*w_]);
-    if (b_) y = record<AddBias>({}, y, pass[*b_]);
-    return y;
+    auto y = pass.looks_at(hook_scale_, hook_normalized_)
+                 ? staged(pass, x)
+                 : record<Standardize>({.centers = centers(), .eps = eps_}, x);
+    if (b_) return record<Affine>({}, y, pass[*w_], pass[*b_]);
+    return w_ ? record<ScaleColumns>({}, y, pass[*w_]) : y;
   }
 
  private:
+  bool centers() const { return kind_ == Normalization::LN || kind_ == Normalization::LNPre; }
+  Variable<T> staged(Pass<T>& pass, Variable<T> x) const {
+    if (centers()) x = record<Center>({}, x);
+    const auto scale = pass.at(hook_scale_, record<RmsScale>({eps_}, x));
+    return pass.at(hook_normalized_, record<DivideRows>({}, x, scale));
+  }
+
   Normalization kind_;
   double eps_;
   std::string place_;

@@ -15,10 +15,12 @@ template <Scalar T>
 class Pass {
  public:
   /// What to compute: `gradients` records for backward; `positions` lists, in rising order, the
-  /// positions whose logits are wanted (empty: all).
+  /// positions whose logits are wanted (empty: all). `recycling`: of gradients at activations,
+  /// those at sites that the plan keeps are all that backward leaves behind.
   struct Options {
     bool gradients = false;
     std::vector<Token> positions = {};
+    bool recycling = false;
   };
 
   /// `parameters` must outlive the pass and may change between runs.
@@ -36,6 +38,7 @@ class Pass {
     walked_back_ = false;
     tape_.reset();
     tape_.recording = options_.gradients;
+    tape_.recycling = options_.recycling;
     const ParameterLayout& layout = parameters_->layout();
     bound_.clear();
     bound_.reserve(layout.size());

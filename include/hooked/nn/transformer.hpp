@@ -208,7 +208,7 @@ class Transformer {
       narrowed = narrowed || narrow_now;
     }
     if (options.stop_at_layer) {
-      return positions.empty() ? dense(resid) : at_positions(resid, positions);
+      return dense(positions.empty() ? resid : at_positions(resid, positions));
     }
     const SiteId after_blocks = blocks_.empty() ? 0 : blocks_.back().last_site() + 1;
     if (!narrowed && !pass.looks_at(after_blocks, end)) {

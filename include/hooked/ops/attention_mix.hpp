@@ -2,6 +2,7 @@
 // it. Backward: d pattern_ij = dz_i . v_j, dv_j = sum_i pattern_ij dz_i.
 #pragma once
 
+#include "hooked/ops/attention_tiles.hpp"
 #include "hooked/ops/op.hpp"
 
 namespace hooked {
@@ -24,33 +25,44 @@ struct AttentionMix {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> pattern, View<const T> v, View<T> z) {
-    for (Index b = 0; b < pattern.size(0); ++b) {
-      for (Index h = 0; h < pattern.size(1); ++h) {
-        const auto A = pattern.select(0, b).select(0, h).matrix();  // [query, key]
-        z.select(0, b).select(1, h).matrix().noalias() = A * v.select(0, b).select(1, h).matrix();
-      }
-    }
+    const T* P = in_order("attention_mix: pattern", pattern);
+    for_each_head<T>(pattern.shape(), v.size(3), [&](const auto& tile, Index b, Index h) {
+      tile.mix(P, head_rows(v, b, h), kAllKeys, head_rows(z, b, h));
+      P += pattern.size(2) * pattern.size(3);
+    });
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> pattern, View<const T> v, View<const T>,
                        View<const T> dz, Acc<T> dpattern, Acc<T> dv) {
-    for (Index b = 0; b < pattern.size(0); ++b) {
-      for (Index h = 0; h < pattern.size(1); ++h) {
-        const auto A = pattern.select(0, b).select(0, h).matrix();
-        const auto V = v.select(0, b).select(1, h).matrix();
-        const auto dZ = dz.select(0, b).select(1, h).matrix();
-        dpattern.select(0, b).select(0, h).matrix() += dZ * V.transpose();
-        dv.select(0, b).select(1, h).matrix() += A.transpose() * dZ;
+    const Index queries = pattern.size(2), keys = pattern.size(3);
+    T* const dV = dv.raw();
+    const Index block = std::min(queries, AttentionTile<T>::kQueryBlock);
+    HOOKED_SCRATCH(T, dP, block * keys);
+    const T* P = in_order("attention_mix: pattern", pattern);
+    for_each_head<T>(pattern.shape(), v.size(3), [&](const auto& tile, Index b, Index h) {
+      const auto dpattern_h = dpattern.select(0, b).select(0, h);
+      for (Index first = 0; first < queries; first += block) {
+        const Index last = std::min(queries, first + block);
+        tile.mix_backward(head_rows(dz, b, h), head_rows(v, b, h), first, last, kAllKeys, dP);
+        dpattern_h.slice(0, first, last).matrix() +=
+            MatrixMap<const T>(dP, last - first, keys, Eigen::OuterStride<>(keys));
+        tile.add_over_queries(P + first * keys, head_rows(dz, b, h), first, last, kAllKeys,
+                              head_rows(View<T>(dV, v.shape()), b, h));
       }
-    }
+      P += queries * keys;
+    });
   }
 
   static std::vector<Sample<Args>> samples() {
     return {{{}, {{2, 2, 3, 3}, {2, 3, 2, 4}}},
             {{}, {{1, 3, 1, 4}, {1, 4, 3, 2}}},
+            {{}, {{1, 1, 7, 19}, {1, 19, 1, 5}}},
             {{}, {{2, 2, 32, 32}, {2, 32, 2, 16}}}};
   }
+
+ private:
+  static constexpr AttentionMask kAllKeys{.causal = false};
 };
 
 }  // namespace hooked

@@ -40,40 +40,46 @@ struct CrossEntropy {
 
   template <Scalar T>
   static void forward(const Args& args, View<const T> logits, View<T> loss, View<T> saved) {
-    const auto X = logits.array();
-    auto slope = saved.array();
+    const auto X = logits.matrix();
+    const auto slope = saved.matrix();
     for (Index r = 0; r < X.rows(); ++r) {
       const Token label = args.labels[r];
       if (label == kIgnored) {
         loss.data()[r] = T(0);
-        slope.row(r) = T(0);
+        std::fill_n(row_of(slope, r), X.cols(), T(0));
         continue;
       }
-      const double top = static_cast<double>(X.row(r).maxCoeff());
-      const double at_label = static_cast<double>(X(r, label)) - top;
-      double rest = 0.0;
-      constexpr Index kChunk = 64;
-      for (Index start = 0; start < X.cols(); start += kChunk) {
-        const Index n = std::min(kChunk, X.cols() - start);
-        Eigen::Array<double, 1, Eigen::Dynamic, Eigen::RowMajor, 1, kChunk> e =
-            (X.row(r).segment(start, n).template cast<double>() - top).exp();
-        if (label >= start && label < start + n) e[label - start] = 0.0;
-        rest += e.sum();
-        slope.row(r).segment(start, n) = e.template cast<T>();
-      }
+      const T* x = row_of(X, r);
+      T* const e = row_of(slope, r);
+      const T top = largest(X.cols(), x);
+      const double at_label = static_cast<double>(x[label] - top);
+      const auto shifted_exp = [Top = splat(top)](const Packet<T>& v) {
+        return exp_or_zero<T>(Eigen::internal::psub(v, Top));
+      };
+      map_packets(X.cols(), e, shifted_exp, x);
+      e[label] = T(0);
+      const auto itself = [](const Packet<T>& v) { return v; };
+      const double rest = sum_in_double<T>(X.cols(), itself, e);
       const double total = rest + std::exp(at_label);
       loss.data()[r] =
           static_cast<T>(at_label == 0.0 ? std::log1p(rest) : std::log(total) - at_label);
-      slope.row(r) *= static_cast<T>(1.0 / total);
-      slope(r, label) = static_cast<T>(-rest / total);
+      const auto share = [factor = splat(static_cast<T>(1.0 / total))](const Packet<T>& v) {
+        return Eigen::internal::pmul(v, factor);
+      };
+      map_packets(X.cols(), e, share, static_cast<const T*>(e));
+      e[label] = static_cast<T>(-rest / total);
     }
   }
 
   template <Scalar T>
-  static void backward(const Args&, View<const T> logits, View<const T>, View<const T> saved,
+  static void backward(const Args&, View<const T>, View<const T>, View<const T> saved,
                        View<const T> dloss, Acc<T> dlogits) {
-    const Index rows = logits.array().rows();
-    dlogits.array() += saved.array().colwise() * dloss.reshape(Shape{rows, 1}).array().col(0);
+    const auto times = [&](Index r) {
+      return [factor = splat(dloss.data()[r])](const Packet<T>& v) {
+        return Eigen::internal::pmul(v, factor);
+      };
+    };
+    dlogits.add_rows(times, saved);
   }
 
   static std::vector<Sample<Args>> samples() {

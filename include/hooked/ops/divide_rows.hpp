@@ -23,19 +23,44 @@ struct DivideRows {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> s, View<T> y) {
-    y.array() = x.array().colwise() / s.array().col(0);
+    const auto X = x.matrix(), S = s.matrix();
+    auto Y = y.matrix();
+    for (Index r = 0; r < X.rows(); ++r)
+      forward_row(X.cols(), row_of(X, r), row_of(S, r)[0], row_of(Y, r));
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T>, View<const T> s, View<const T> y,
                        View<const T> dy, Acc<T> dx, Acc<T> ds) {
-    dx.array() += dy.array().colwise() / s.array().col(0);
-    ds.array() += -(dy.array() * y.array()).rowwise().sum() / s.array();
+    const auto S = s.matrix();
+    dx.add_rows([&](Index r) { return Divide<T>(row_of(S, r)[0]); }, dy);
+    const auto Y = y.matrix(), dY = dy.matrix();
+    auto dS = ds.raw();
+    for (Index r = 0; dS != nullptr && r < Y.rows(); ++r) {
+      dS[r] -= dot(Y.cols(), row_of(dY, r), row_of(Y, r)) / row_of(S, r)[0];
+    }
+  }
+
+  /// One row of n numbers; y may be x.
+  template <Scalar T>
+  static void forward_row(Index n, const T* x, T s, T* y) {
+    map_packets(n, y, Divide<T>(s), x);
   }
 
   static std::vector<Sample<Args>> samples() {
     return {{{}, {{3, 4}, {3, 1}}, 0.3, 2.0}, {{}, {{2, 3, 5}, {2, 3, 1}}, 0.3, 2.0}};
   }
+
+ private:
+  template <Scalar T>
+  class Divide {
+   public:
+    explicit Divide(T s) : inverse_(splat(T(1) / s)) {}
+    Packet<T> operator()(const Packet<T>& v) const { return Eigen::internal::pmul(v, inverse_); }
+
+   private:
+    Packet<T> inverse_;
+  };
 };
 
 }  // namespace hooked

@@ -12,22 +12,36 @@ namespace hooked {
 struct GeluNewFunction {
   static constexpr std::string_view name = "gelu_new";
   template <Scalar T>
-  static T value(T x) {
-    return T(0.5) * x * (T(1) + std::tanh(u(x)));
+  static Packet<T> value(const Packet<T>& x) {
+    using namespace Eigen::internal;
+    const Packet<T> half_x = pmul(x, splat(T(0.5)));
+    return pmadd(half_x, tanh_u<T>(x), half_x);
   }
   template <Scalar T>
-  static T slope(T x) {
-    const T t = std::tanh(u(x));
-    const T du = kSqrt2OverPi<T> * (T(1) + T(3 * 0.044715) * x * x);
-    return T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * du;
+  static Packet<T> slope(const Packet<T>& x) {
+    using namespace Eigen::internal;
+    const Packet<T> half = splat(T(0.5)), one = splat(T(1)), t = tanh_u<T>(x);
+    const Packet<T> du =
+        pmul(pmadd(pmul(x, x), splat(T(3 * 0.044715)), one), splat(kSqrt2OverPi<T>));
+    const Packet<T> dt = pmul(psub(one, pmul(t, t)), du);
+    // Far out t is 1 or -1 and dt is 0, but x^2 may be infinite.
+    const Packet<T> x_dt = pselect(pcmp_eq(pmul(t, t), one), splat(T(0)), pmul(x, dt));
+    return pmul(half, padd(padd(one, t), x_dt));
   }
 
  private:
   template <Scalar T>
   static constexpr T kSqrt2OverPi = std::numbers::sqrt2_v<T>* std::numbers::inv_sqrtpi_v<T>;
   template <Scalar T>
-  static T u(T x) {
-    return kSqrt2OverPi<T> * (x + T(0.044715) * x * x * x);
+  static Packet<T> tanh_u(const Packet<T>& x) {
+    using namespace Eigen::internal;
+    const Packet<T> cube = pmul(pmul(x, x), x);
+    const Packet<T> u = pmul(pmadd(cube, splat(T(0.044715)), x), splat(kSqrt2OverPi<T>));
+    if constexpr (std::same_as<T, double>) {
+      return each<T>(u, [](T v) { return std::tanh(v); });
+    } else {
+      return ptanh(u);
+    }
   }
 };
 using GeluNew = Pointwise<GeluNewFunction>;

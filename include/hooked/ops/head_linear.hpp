@@ -25,7 +25,7 @@ struct HeadLinear {
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> W, View<T> y) {
     for (Index h = 0; h < W.size(0); ++h) {
-      y.select(-2, h).matrix().noalias() = x.select(-2, h).matrix() * W.select(0, h).matrix();
+      set_product(x.select(-2, h).matrix(), W.select(0, h).matrix(), y.select(-2, h).matrix());
     }
   }
 

@@ -25,11 +25,13 @@ struct L2Norm {
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T> y, View<const T> dy, Acc<T> dx) {
-    const auto X = x.array();
-    dx.add_rows([&](Index r) {
+    const auto times = [&](Index r) {
       const T length = y.data()[r];
-      return X.row(r) * (length == T(0) ? T(0) : dy.data()[r] / length);
-    });
+      return [factor = splat(length == T(0) ? T(0) : dy.data()[r] / length)](const Packet<T>& v) {
+        return Eigen::internal::pmul(v, factor);
+      };
+    };
+    dx.add_rows(times, x);
   }
 
   static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}}}; }

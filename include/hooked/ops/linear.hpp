@@ -28,9 +28,7 @@ struct Linear {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> W, View<const T> b, View<T> y) {
-    auto Y = y.matrix();
-    Y.noalias() = x.matrix() * W.matrix();
-    Y.rowwise() += b.matrix().row(0);
+    set_product(x.matrix(), W.matrix(), in_order("linear: b", b), y.matrix());
   }
 
   template <Scalar T>

@@ -24,7 +24,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "hooked/core/view.hpp"
+#include "hooked/core/packets.hpp"
+#include "hooked/core/product.hpp"
 
 namespace hooked {
 
@@ -64,7 +65,15 @@ class Acc {
     }
 
    private:
-    // Products need noalias() to skip a temporary; arrays have no such word and no such need.
+    template <MatrixInMemory A, MatrixInMemory B, int kKind>
+    void add(const Eigen::Product<A, B, kKind>& x) {
+      add_product(x.lhs(), x.rhs(), map_);
+    }
+    template <MatrixInMemory A, MatrixInMemory B, int kKind>
+    void assign(const Eigen::Product<A, B, kKind>& x) {
+      set_product(x.lhs(), x.rhs(), map_);
+    }
+    // Other products need noalias() to skip a temporary; arrays have no such word and no such need.
     void add(const auto& x) {
       if constexpr (requires { map_.noalias(); }) {
         map_.noalias() += x;
@@ -87,19 +96,22 @@ class Acc {
   Sum<MatrixMap<T>> matrix() const { return {folded().matrix(), touched_}; }
   Sum<ArrayMap<T>> array() const { return {folded().array(), touched_}; }
 
-  /// Row by row, for terms that need a number of their own for each row: adds `term(r)`, an array
-  /// expression, to row r of `array()`. (Eigen would keep such a column of numbers on the heap.)
-  template <class Term>
-  void add_rows(Term term) const {
+  /// Adds f(x...) element by element, where f takes and gives packets and every x has our shape.
+  template <class F, std::same_as<View<const T>>... X>
+  void add_map(F f, X... x) const {
     if (!*this) return;
-    auto rows = folded().array();
-    for (Index r = 0; r < rows.rows(); ++r) {
-      if (*touched_) {
-        rows.row(r) += term(r);
-      } else {
-        rows.row(r) = term(r);
-      }
+    if (gradient_.is_contiguous() && (x.is_contiguous() && ...)) {
+      add_row(gradient_.numel(), gradient_.data(), f, x.data()...);
+      *touched_ = true;
+    } else {
+      add_rows([&](Index) { return f; }, x...);
     }
+  }
+  /// The same row by row: `f_of(r)` gives the f of row r.
+  template <class MakeF, std::same_as<View<const T>>... X>
+  void add_rows(MakeF f_of, X... x) const {
+    if (!*this) return;
+    add_rows_of(f_of, gradient_.matrix(), x.matrix()...);
     *touched_ = true;
   }
 
@@ -128,6 +140,21 @@ class Acc {
   }
 
  private:
+  template <class MakeF, class... X>
+  void add_rows_of(MakeF f_of, const MatrixMap<T>& to, const X&... x) const {
+    for (Index r = 0; r < to.rows(); ++r) {
+      add_row(to.cols(), gradient_.data() + r * to.outerStride(), f_of(r), row_of(x, r)...);
+    }
+  }
+  template <class F, std::same_as<const T*>... X>
+  void add_row(Index n, T* to, const F& f, X... x) const {
+    if (!*touched_) return map_packets(n, to, f, x...);
+    const auto sum = [&](const Packet<T>& g, const auto&... v) {
+      return Eigen::internal::padd(g, Packet<T>(f(v...)));
+    };
+    map_packets(n, to, sum, static_cast<const T*>(to), x...);
+  }
+
   View<T> folded() const { return *this ? gradient_ : View<T>(nullptr, Shape{0, 0}); }
   void clear_if_untouched() const {
     if (*touched_) return;
@@ -152,6 +179,14 @@ struct Sample {
   double scale = 1.0;
   double shift = 0.0;
 };
+
+/// The numbers of a view that an op reads in their plain order. Throws ShapeError for a strided
+/// one.
+template <class T>
+T* in_order(const char* what, View<T> x) {
+  if (!x.is_contiguous()) fail<ShapeError>(what, " ", x.shape(), " is strided; copy it first");
+  return x.data();
+}
 
 /// What the tape can record. See the head of this file.
 template <class O>

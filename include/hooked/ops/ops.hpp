@@ -7,11 +7,13 @@
 
 #include "hooked/ops/add.hpp"
 #include "hooked/ops/add_bias.hpp"
+#include "hooked/ops/affine.hpp"
 #include "hooked/ops/attention_mix.hpp"
 #include "hooked/ops/attention_scores.hpp"
 #include "hooked/ops/center.hpp"
 #include "hooked/ops/cross_entropy.hpp"
 #include "hooked/ops/divide_rows.hpp"
+#include "hooked/ops/fused_attention.hpp"
 #include "hooked/ops/gather_rows.hpp"
 #include "hooked/ops/gelu.hpp"
 #include "hooked/ops/gelu_new.hpp"
@@ -27,6 +29,7 @@
 #include "hooked/ops/silu.hpp"
 #include "hooked/ops/softmax.hpp"
 #include "hooked/ops/squared_error.hpp"
+#include "hooked/ops/standardize.hpp"
 #include "hooked/ops/subtract.hpp"
 #include "hooked/ops/sum.hpp"
 #include "hooked/ops/sum_heads.hpp"
@@ -34,10 +37,10 @@
 
 namespace hooked {
 
-using AllOps = std::tuple<Add, AddBias, AttentionMix, AttentionScores, Center, CrossEntropy,
-                          DivideRows, GatherRows, Gelu, GeluNew, HeadLinear, L1Norm, L2Norm, Linear,
-                          Multiply, Relu, RmsScale, Scale, ScaleColumns, Silu, Softmax,
-                          SquaredError, Subtract, Sum, SumHeads, Where>;
+using AllOps = std::tuple<Add, AddBias, Affine, AttentionMix, AttentionScores, Center, CrossEntropy,
+                          DivideRows, FusedAttention, GatherRows, Gelu, GeluNew, HeadLinear, L1Norm,
+                          L2Norm, Linear, Multiply, Relu, RmsScale, Scale, ScaleColumns, Silu,
+                          Softmax, SquaredError, Standardize, Subtract, Sum, SumHeads, Where>;
 
 namespace detail {
 template <class O, class List>

@@ -1,12 +1,13 @@
 // The frame of an elementwise function: y = f(x), dx = dy f'(x). The functions have files of their
-// own (relu.hpp, gelu.hpp, ...); each gives f and f' on Eigen arrays or scalars.
+// own (relu.hpp, gelu.hpp, ...); each gives f and f' on packets of numbers.
 #pragma once
 
 #include "hooked/ops/op.hpp"
 
 namespace hooked {
 
-/// `Function` has `name`, `value(x)` and `slope(x)`, each taking a number of type T.
+/// `Function` has `name`, `value(x)` and `slope(x)`, each taking and giving a Packet<T>, told T by
+/// their first template argument.
 template <class Function>
 struct Pointwise {
   static constexpr std::string_view name = Function::name;
@@ -19,16 +20,20 @@ struct Pointwise {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<T> y) {
-    y.array() = x.array().unaryExpr([](T v) { return Function::value(v); });
+    const auto value = [](const Packet<T>& v) { return Function::template value<T>(v); };
+    map_views(y, value, x);
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T>, View<const T> dy, Acc<T> dx) {
-    dx.array() += dy.array() * x.array().unaryExpr([](T v) { return Function::slope(v); });
+    const auto slope = [](const Packet<T>& v, const Packet<T>& d) {
+      return Eigen::internal::pmul(d, Function::template slope<T>(v));
+    };
+    dx.add_map(slope, x, dy);
   }
 
   static std::vector<Sample<Args>> samples() {
-    return {{{}, {{3, 4}}}, {{}, {{2, 2, 3}}, 3.0}, {{}, {{64, 512}}}};
+    return {{{}, {{3, 4}}}, {{}, {{2, 2, 3}}, 3.0}, {{}, {{5, 19}}, 3.0}, {{}, {{64, 512}}}};
   }
 };
 

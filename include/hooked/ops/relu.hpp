@@ -8,12 +8,13 @@ namespace hooked {
 struct ReluFunction {
   static constexpr std::string_view name = "relu";
   template <Scalar T>
-  static T value(T x) {
-    return x > T(0) ? x : T(0);
+  static Packet<T> value(const Packet<T>& x) {
+    return Eigen::internal::pmax(x, splat(T(0)));
   }
   template <Scalar T>
-  static T slope(T x) {
-    return x > T(0) ? T(1) : T(0);
+  static Packet<T> slope(const Packet<T>& x) {
+    const Packet<T> zero = splat(T(0));
+    return Eigen::internal::pselect(Eigen::internal::pcmp_lt(zero, x), splat(T(1)), zero);
   }
 };
 using Relu = Pointwise<ReluFunction>;

@@ -2,6 +2,8 @@
 // hook_scale shows it. Backward: ds/dx_i = x_i / (n s).
 #pragma once
 
+#include <cmath>
+
 #include "hooked/ops/op.hpp"
 
 namespace hooked {
@@ -24,14 +26,25 @@ struct RmsScale {
 
   template <Scalar T>
   static void forward(const Args& args, View<const T> x, View<T> s) {
-    s.array() = (x.array().square().rowwise().mean() + static_cast<T>(args.eps)).sqrt();
+    const auto X = x.matrix();
+    for (Index r = 0; r < X.rows(); ++r) s.data()[r] = forward_row(args, X.cols(), row_of(X, r));
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T> s, View<const T> ds, Acc<T> dx) {
-    const auto X = x.array();
-    const auto n = static_cast<T>(X.cols());
-    dx.add_rows([&](Index r) { return X.row(r) * (ds.data()[r] / (n * s.data()[r])); });
+    const auto n = static_cast<T>(x.size(-1));
+    const auto times = [&](Index r) {
+      return [factor = splat(ds.data()[r] / (n * s.data()[r]))](const Packet<T>& v) {
+        return Eigen::internal::pmul(v, factor);
+      };
+    };
+    dx.add_rows(times, x);
+  }
+
+  /// The scale of one row of n numbers.
+  template <Scalar T>
+  static T forward_row(const Args& args, Index n, const T* x) {
+    return std::sqrt(dot(n, x, x) / static_cast<T>(n) + static_cast<T>(args.eps));
   }
 
   static std::vector<Sample<Args>> samples() {

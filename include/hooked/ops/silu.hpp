@@ -1,8 +1,6 @@
 // silu(x) = x s, s = 1 / (1 + exp(-x)). silu'(x) = s (1 + x (1 - s)).
 #pragma once
 
-#include <cmath>
-
 #include "hooked/ops/pointwise.hpp"
 
 namespace hooked {
@@ -10,19 +8,22 @@ namespace hooked {
 struct SiluFunction {
   static constexpr std::string_view name = "silu";
   template <Scalar T>
-  static T value(T x) {
-    return x * sigmoid(x);
+  static Packet<T> value(const Packet<T>& x) {
+    return Eigen::internal::pmul(x, sigmoid<T>(x));
   }
   template <Scalar T>
-  static T slope(T x) {
-    const T s = sigmoid(x);
-    return s * (T(1) + x * (T(1) - s));
+  static Packet<T> slope(const Packet<T>& x) {
+    using namespace Eigen::internal;
+    const Packet<T> one = splat(T(1)), s = sigmoid<T>(x);
+    return pmul(s, pmadd(x, psub(one, s), one));
   }
 
  private:
   template <Scalar T>
-  static T sigmoid(T x) {
-    return T(1) / (T(1) + std::exp(-x));
+  static Packet<T> sigmoid(const Packet<T>& x) {
+    using namespace Eigen::internal;
+    const Packet<T> one = splat(T(1));
+    return pdiv(one, padd(one, pexp(pnegate(x))));
   }
 };
 using Silu = Pointwise<SiluFunction>;

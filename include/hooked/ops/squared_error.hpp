@@ -30,11 +30,14 @@ struct SquaredError {
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T> target, View<const T>,
                        View<const T> dloss, Acc<T> dx, Acc<T> dtarget) {
-    const auto X = x.array();
-    const auto Target = target.array();
-    const auto slope = [&](Index r) { return T(2) * dloss.data()[r] / static_cast<T>(X.cols()); };
-    dx.add_rows([&](Index r) { return (X.row(r) - Target.row(r)) * slope(r); });
-    dtarget.add_rows([&](Index r) { return (Target.row(r) - X.row(r)) * slope(r); });
+    const auto n = static_cast<T>(x.size(-1));
+    const auto difference = [&](Index r) {
+      return [factor = splat(T(2) * dloss.data()[r] / n)](const Packet<T>& a, const Packet<T>& b) {
+        return Eigen::internal::pmul(Packet<T>(Eigen::internal::psub(a, b)), factor);
+      };
+    };
+    dx.add_rows(difference, x, target);
+    dtarget.add_rows(difference, target, x);
   }
 
   static std::vector<Sample<Args>> samples() {

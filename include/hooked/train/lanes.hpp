@@ -112,7 +112,7 @@ class Lanes {
       if (started) {
         pass.begin_again(&plan);
       } else {
-        pass.begin({.gradients = true, .positions = positions}, &plan);
+        pass.begin({.gradients = true, .positions = positions, .recycling = true}, &plan);
         started = true;
       }
       const View<const Token> shard = tokens.slice(0, 0, examples);

@@ -1,0 +1,64 @@
+// affine: y = x * w + b, every column by its own weight and bias: the second half of layer norm
+// (contract, 5.2). Backward: dx = dy * w, dw = sum over rows of dy * x, db = sum over rows of dy.
+#pragma once
+
+#include "hooked/ops/op.hpp"
+
+namespace hooked {
+
+struct Affine {
+  static constexpr std::string_view name = "affine";
+  static constexpr int inputs = 3;
+  static constexpr int row_inputs = 1;
+  struct Args {};
+
+  /// x [..., n], w [n], b [n] -> [..., n]
+  static Shape shape(const Args&, const Shape& x, const Shape& w, const Shape& b) {
+    if (x.rank() < 1 || w != Shape{x[-1]} || b != w) {
+      fail<ShapeError>("affine: x is ", x, ", w is ", w, ", b is ", b,
+                       ": w and b need one number for each column of x");
+    }
+    return x;
+  }
+
+  template <Scalar T>
+  static void forward(const Args&, View<const T> x, View<const T> w, View<const T> b, View<T> y) {
+    const auto X = x.matrix();
+    const auto Y = y.matrix();
+    const T* const W = in_order("affine: w", w);
+    const T* const B = in_order("affine: b", b);
+    const auto line = [](const Packet<T>& v, const Packet<T>& slope, const Packet<T>& start) {
+      return Eigen::internal::pmadd(v, slope, start);
+    };
+    for (Index r = 0; r < X.rows(); ++r) {
+      map_packets(X.cols(), row_of(Y, r), line, row_of(X, r), W, B);
+    }
+  }
+
+  template <Scalar T>
+  static void backward(const Args&, View<const T> x, View<const T> w, View<const T>, View<const T>,
+                       View<const T> dy, Acc<T> dx, Acc<T> dw, Acc<T> db) {
+    using Eigen::internal::padd, Eigen::internal::pmadd, Eigen::internal::pmul;
+    const auto X = x.matrix(), dY = dy.matrix();
+    const Index n = X.cols();
+    const auto times = [](const Packet<T>& p, const Packet<T>& q) { return pmul(p, q); };
+    dx.add_rows([&](Index) { return times; }, dy, w.broadcast(x.shape()));
+    T* const dW = dw.raw();
+    T* const dB = db.raw();
+    for (Index r = 0; r < X.rows(); ++r) {
+      const auto sum = [](const Packet<T>& s, const Packet<T>& d) { return padd(s, d); };
+      const auto sum_of_products = [](const Packet<T>& s, const Packet<T>& d, const Packet<T>& v) {
+        return pmadd(d, v, s);
+      };
+      const T *const w_so_far = dW, *const b_so_far = dB;
+      if (dW != nullptr) map_packets(n, dW, sum_of_products, w_so_far, row_of(dY, r), row_of(X, r));
+      if (dB != nullptr) map_packets(n, dB, sum, b_so_far, row_of(dY, r));
+    }
+  }
+
+  static std::vector<Sample<Args>> samples() {
+    return {{{}, {{3, 4}, {4}, {4}}}, {{}, {{2, 3, 5}, {5}, {5}}}, {{}, {{96, 128}, {128}, {128}}}};
+  }
+};
+
+}  // namespace hooked

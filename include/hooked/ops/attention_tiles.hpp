@@ -1,0 +1,226 @@
+// One head of one sequence: the arithmetic that the ops of attention share. The staged ops
+// (attention_scores, softmax, attention_mix), between which hooks look, and the fused one
+// (attention) call the same functions on the same numbers, so they agree bit for bit. What the mask
+// hides adds exact zeros, so leaving it out changes no bit either.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "hooked/core/tile_product.hpp"
+
+namespace hooked {
+
+/// Which keys a query may look at.
+struct AttentionMask {
+  bool causal = true;                         // query i sees keys 0..i
+  const Token* query_position = nullptr;      // [query], rising; null: query i stands at position i
+  const std::uint8_t* key_visible = nullptr;  // [batch, key], 0 hides a key (padding); null: all
+
+  /// Query i sees none of the keys from here on.
+  Index seen(Index i, Index keys) const {
+    if (!causal) return keys;
+    return std::min(keys, (query_position == nullptr ? i : Index{query_position[i]}) + 1);
+  }
+  /// The first query, of `queries`, that sees key j.
+  Index first_to_see(Index j, Index queries) const {
+    if (!causal) return 0;
+    if (query_position == nullptr) return std::min(j, queries);
+    return std::lower_bound(query_position, query_position + queries, j) - query_position;
+  }
+};
+
+/// Rows that lie `stride` apart in memory, or where `row` says: one head of [row, head, d_head].
+template <class T>
+struct HeadRows {
+  T* data;
+  Index stride;
+  const Token* row = nullptr;  // null: row i is row i
+  T* operator()(Index i) const { return data + (row == nullptr ? i : row[i]) * stride; }
+};
+
+/// One head of one sequence: matrices of `queries` and `keys` rows, `d_head` wide. Scratch memory
+/// is the caller's: `scratch_size()` numbers.
+template <Scalar T>
+class AttentionTile {
+ public:
+  static constexpr T kHidden = -std::numeric_limits<T>::infinity();
+  /// Backward takes the queries in blocks of this many, so that scratch memory stays small.
+  static constexpr Index kQueryBlock = 128;
+
+  AttentionTile(Index queries, Index keys, Index d_head, T* scratch)
+      : queries_(queries),
+        keys_(keys),
+        d_head_(d_head),
+        width_(whole_packets<T>(d_head)),
+        rows_(scratch),
+        packed_(scratch + kTileRows * width_) {}
+
+  static Index scratch_size(Index queries, Index keys, Index d_head) {
+    const Index width = whole_packets<T>(d_head);
+    const Index packed = std::max(
+        {keys * width, d_head * whole_packets<T>(keys), std::min(queries, kQueryBlock) * width});
+    return kTileRows * width + packed;
+  }
+
+  /// S[i, j] = scale q_i . k_j, minus infinity where the mask hides key j of sequence b.
+  void scores(HeadRows<const T> q, HeadRows<const T> k, T scale, const AttentionMask& mask, Index b,
+              T* S) const {
+    times_columns(q, 0, queries_, k, scale, mask, S);
+    for (Index i = 0; i < queries_; ++i) {
+      const Index seen = mask.seen(i, keys_);
+      std::fill(S + i * keys_ + seen, S + (i + 1) * keys_, kHidden);
+      for (Index j = 0; mask.key_visible != nullptr && j < seen; ++j) {
+        if (mask.key_visible[b * keys_ + j] == 0) S[i * keys_ + j] = kHidden;
+      }
+    }
+  }
+
+  /// z_i = sum_j P[i, j] v_j; z has no row map.
+  void mix(const T* P, HeadRows<const T> v, const AttentionMask& mask, HeadRows<T> z) const {
+    if (is_short()) {
+      for (Index i = 0; i < queries_; ++i) {
+        combine(P + i * keys_, v, mask.seen(i, keys_), z(i), false);
+      }
+      return;
+    }
+    pack_rows<T>(v, keys_, d_head_, packed_, width_);
+    in_blocks(queries_, [&](Index i, Index count) {
+      tile_product<T>({P + i * keys_, keys_, 1}, packed_, width_, {z(i), z.stride}, count,
+                      mask.seen(i + count - 1, keys_), d_head_);
+    });
+  }
+
+  /// dP[i, j] = dz_i . v_j for queries [first, last); the first row of dP is that of `first`.
+  /// Where the mask hides a key, dP may be left as it is.
+  void mix_backward(HeadRows<const T> dz, HeadRows<const T> v, Index first, Index last,
+                    const AttentionMask& mask, T* dP) const {
+    times_columns(dz, first, last, v, T(1), mask, dP);
+  }
+
+  /// out_i += sum_j A[i, j] x_j for queries [first, last): dq from dS and k.
+  void add_over_keys(const T* A, HeadRows<const T> x, Index first, Index last,
+                     const AttentionMask& mask, HeadRows<T> out) const {
+    if (out.data == nullptr) return;
+    if (is_short()) {
+      for (Index i = first; i < last; ++i) {
+        combine(A + (i - first) * keys_, x, mask.seen(i, keys_), out(i), true);
+      }
+      return;
+    }
+    pack_rows<T>(x, mask.seen(last - 1, keys_), d_head_, packed_, width_);
+    in_blocks(last - first, [&](Index i, Index count) {
+      add_block({A + i * keys_, keys_, 1}, packed_, count, mask.seen(first + i + count - 1, keys_),
+                out, first + i);
+    });
+  }
+
+  /// out_j += sum of A[i, j] x_i over queries i of [first, last): dv from P and dz, dk from dS and
+  /// q.
+  void add_over_queries(const T* A, HeadRows<const T> x, Index first, Index last,
+                        const AttentionMask& mask, HeadRows<T> out) const {
+    if (out.data == nullptr) return;
+    if (is_short()) {
+      for (Index i = first; i < last; ++i) {
+        for (Index j = 0; j < mask.seen(i, keys_); ++j) {
+          add_scaled(d_head_, A[(i - first) * keys_ + j], x(i), out(j));
+        }
+      }
+      return;
+    }
+    pack_rows<T>([&](Index i) { return x(first + i); }, last - first, d_head_, packed_, width_);
+    in_blocks(mask.seen(last - 1, keys_), [&](Index j, Index count) {
+      const Index from = std::max(first, mask.first_to_see(j, last)) - first;
+      add_block({A + from * keys_ + j, 1, keys_}, packed_ + from * width_, count,
+                last - first - from, out, j);
+    });
+  }
+
+ private:
+  // Few keys fill no register: then the numbers of one row go side by side instead of the keys.
+  bool is_short() const { return keys_ <= 8; }
+
+  template <class Block>
+  static void in_blocks(Index rows, Block block) {
+    for (Index i = 0; i < rows; i += kTileRows) block(i, std::min(kTileRows, rows - i));
+  }
+
+  // y[i, j] = scale x_i . k_j, i in [first, last), as far as the mask lets any row of a block see.
+  void times_columns(HeadRows<const T> x, Index first, Index last, HeadRows<const T> k, T scale,
+                     const AttentionMask& mask, T* y) const {
+    if (is_short()) {
+      for (Index i = first; i < last; ++i, y += keys_) {
+        for (Index j = 0; j < mask.seen(i, keys_); ++j) y[j] = scale * dot(d_head_, x(i), k(j));
+      }
+      return;
+    }
+    const Index columns = whole_packets<T>(keys_);
+    pack_columns(k, mask.seen(last - 1, keys_), d_head_, packed_, columns);
+    in_blocks(last - first, [&](Index i, Index count) {
+      Strided<const T> rows{x(first + i), x.stride, 1};
+      if (x.row != nullptr) {
+        pack_rows<T>([&](Index r) { return x(first + i + r); }, count, d_head_, rows_, width_);
+        rows = {rows_, width_, 1};
+      }
+      tile_product<T>(rows, packed_, columns, {y + i * keys_, keys_, nullptr, 0, scale}, count,
+                      d_head_, mask.seen(first + i + count - 1, keys_));
+    });
+  }
+
+  // to = sum_j a[j] x_j, or to += it.
+  void combine(const T* a, HeadRows<const T> x, Index count, T* to, bool adds) const {
+    using Eigen::internal::padd, Eigen::internal::pmadd;
+    for (Index c = 0; c < d_head_; c += kPacket<T>) {
+      const Index n = std::min(kPacket<T>, d_head_ - c);
+      Packet<T> sum = splat(T(0));
+      for (Index j = 0; j < count; ++j) {
+        const Packet<T> X = n == kPacket<T> ? load(x(j) + c) : load_part(x(j) + c, n);
+        sum = pmadd(splat(a[j]), X, sum);
+      }
+      if (n == kPacket<T>) {
+        store<T>(to + c, adds ? padd(load(to + c), sum) : sum);
+      } else {
+        store_part<T>(to + c, n, adds ? padd(load_part(to + c, n), sum) : sum);
+      }
+    }
+  }
+
+  // out_(i + r) += row r of a times b, b packed, r < count.
+  void add_block(Strided<const T> a, const T* b, Index count, Index depth, HeadRows<T> out,
+                 Index i) const {
+    if (out.row == nullptr) {
+      const TileTarget<T> to{out(i), out.stride, out(i), out.stride};
+      return tile_product(a, b, width_, to, count, depth, d_head_);
+    }
+    tile_product<T>(a, b, width_, {rows_, width_}, count, depth, d_head_);
+    for (Index r = 0; r < count; ++r) add_scaled(d_head_, T(1), rows_ + r * width_, out(i + r));
+  }
+
+  Index queries_, keys_, d_head_, width_;
+  T* rows_;    // a few rows
+  T* packed_;  // an operand of a product
+};
+
+/// Head h of sequence b of x [batch, pos, head, d_head]; no data stays no data. Throws ShapeError
+/// when d_head is strided.
+template <class T>
+HeadRows<T> head_rows(View<T> x, Index b, Index h) {
+  if (x.data() == nullptr) return {nullptr, 0};
+  if (x.stride(3) != 1) fail<ShapeError>("attention: d_head of ", x.shape(), " is strided");
+  return {x.data() + b * x.stride(0) + h * x.stride(2), x.stride(1)};
+}
+
+/// Calls `work(tile, b, h)` for every head of every sequence of a pattern [batch, head, query,
+/// key].
+template <Scalar T, class Work>
+void for_each_head(const Shape& pattern, Index d_head, Work work) {
+  const Index queries = pattern[2], keys = pattern[3];
+  HOOKED_SCRATCH(T, scratch, AttentionTile<T>::scratch_size(queries, keys, d_head));
+  const AttentionTile<T> tile(queries, keys, d_head, scratch);
+  for (Index b = 0; b < pattern[0]; ++b) {
+    for (Index h = 0; h < pattern[1]; ++h) work(tile, b, h);
+  }
+}
+
+}  // namespace hooked
