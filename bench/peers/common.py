@@ -36,6 +36,13 @@ class Case:
     def all_positions(self) -> bool:
         return len(self.positions) == self.tokens.shape[1]
 
+    @property
+    def wanted(self) -> slice:
+        """The positions as a slice, whose gradient is cheaper than that of a list."""
+        first, last = self.positions[0], self.positions[-1]
+        assert self.positions == list(range(first, last + 1)), "positions have gaps"
+        return slice(first, last + 1)
+
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser()

@@ -32,11 +32,11 @@ def parameters_of(case: common.Case) -> Parameters:
     d_model = case.config["d_model"]
     for layer in range(case.config["n_layers"]):
         attn = f"blocks.{layer}.attn."
-        w = {n: result.pop(f"{attn}W_{n}").transpose(1, 0, 2).reshape(d_model, -1) for n in "QKV"}
-        b = {n: result.pop(f"{attn}b_{n}").reshape(-1) for n in "QKV"}
         for names in projections_of(case, layer):
-            result[f"{attn}W_{names}"] = np.concatenate([w[n] for n in names], axis=1)
-            result[f"{attn}b_{names}"] = np.concatenate([b[n] for n in names])
+            w = np.concatenate([result.pop(f"{attn}W_{n}") for n in names])  # [head, in, d_head]
+            b = np.concatenate([result.pop(f"{attn}b_{n}") for n in names])
+            result[f"{attn}W_{names}"] = w.transpose(1, 0, 2).reshape(d_model, -1)
+            result[f"{attn}b_{names}"] = b.reshape(-1)
         result[f"{attn}W_O"] = result[f"{attn}W_O"].reshape(-1, d_model)
     return {name: jnp.asarray(w) for name, w in result.items()}
 
@@ -60,18 +60,17 @@ def logits_of(case: common.Case, parameters: Parameters, tokens: jax.Array) -> j
     x = parameters["embed.W_E"][tokens] + parameters["pos_embed.W_pos"][: tokens.shape[1]]
     for layer in range(config["n_layers"]):
         block, attn = f"blocks.{layer}", f"blocks.{layer}.attn"
-        wanted = np.arange(tokens.shape[1])
+        mask = causal
         normed = norm(x, f"{block}.ln1")
         if projections_of(case, layer) == ("QKV",):
             q, k, v = jnp.split(linear(normed, attn, "QKV"), 3, axis=-1)
         else:
-            wanted = np.array(case.positions)
-            x = x[:, wanted]
-            q = linear(normed[:, wanted], attn, "Q")
+            x, mask = x[:, case.wanted], causal[case.wanted]
+            q = linear(normed[:, case.wanted], attn, "Q")
             k, v = jnp.split(linear(normed, attn, "KV"), 2, axis=-1)
         q, k, v = (y.reshape(*y.shape[:2], config["n_heads"], -1) for y in (q, k, v))
         scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / config["attn_scale"]
-        pattern = jax.nn.softmax(jnp.where(causal[wanted], scores, -jnp.inf))
+        pattern = jax.nn.softmax(jnp.where(mask, scores, -jnp.inf))
         z = jnp.einsum("bhqk,bkhd->bqhd", pattern, v)
         x = x + linear(z.reshape(*z.shape[:2], -1), attn, "O")
         if not config["attn_only"]:

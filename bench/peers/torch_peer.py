@@ -19,9 +19,9 @@ def linear(weight: np.ndarray, bias: np.ndarray) -> nn.Linear:
 
 
 class Block(nn.Module):
-    """Attention and MLP; `wanted` are the positions whose residual stream is asked for."""
+    """Attention and MLP. The last block gives the residual stream at the wanted positions alone."""
 
-    def __init__(self, case: common.Case, layer: int, wanted: list[int]) -> None:
+    def __init__(self, case: common.Case, layer: int) -> None:
         super().__init__()
         config = case.config
         weights = {
@@ -29,22 +29,22 @@ class Block(nn.Module):
             for name, w in case.weights.items()
             if name.startswith(f"blocks.{layer}.")
         }
-        length = case.tokens.shape[1]
         self.heads, self.d_head = config["n_heads"], config["d_head"]
         self.scale = 1 / config["attn_scale"]
-        self.every = len(wanted) == length
-        self.register_buffer("wanted", torch.tensor(wanted))
-        # [wanted, pos]; not needed where the last position alone is wanted, which sees all.
-        mask = torch.ones(length, length, dtype=torch.bool).tril()[wanted]
-        self.register_buffer("mask", None if mask.all() else mask)
+        self.wanted = None
+        if layer == config["n_layers"] - 1 and not case.all_positions:
+            self.wanted = case.wanted
+            # [wanted, pos]; not needed where the last position alone is wanted, which sees all.
+            mask = torch.ones(case.tokens.shape[1:] * 2, dtype=torch.bool).tril()[case.wanted]
+            self.mask = None if mask.all() else mask
 
         def projection(names: str) -> nn.Linear:
-            w = [weights[f"attn.W_{n}"].transpose(1, 0, 2).reshape(config["d_model"], -1) for n in names]
-            b = [weights[f"attn.b_{n}"].reshape(-1) for n in names]
-            return linear(np.concatenate(w, axis=1), np.concatenate(b))
+            w = np.concatenate([weights[f"attn.W_{n}"] for n in names])  # [head, in, d_head]
+            b = np.concatenate([weights[f"attn.b_{n}"] for n in names])
+            return linear(w.transpose(1, 0, 2).reshape(config["d_model"], -1), b.reshape(-1))
 
         self.ln1 = norm(case, weights, "ln1")
-        if self.every:
+        if self.wanted is None:
             self.qkv = projection("QKV")
         else:
             self.q, self.kv = projection("Q"), projection("KV")
@@ -63,14 +63,13 @@ class Block(nn.Module):
             """[batch, pos, parts * head * d_head] to `parts` of [batch, head, pos, d_head]."""
             return y.unflatten(-1, (parts, self.heads, self.d_head)).permute(2, 0, 3, 1, 4).unbind()
 
-        normed = self.ln1(x)
-        if self.every:
-            q, k, v = split(self.qkv(normed), 3)
+        if self.wanted is None:
+            q, k, v = split(self.qkv(self.ln1(x)), 3)
             z = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.scale)
         else:
+            k, v = split(self.kv(self.ln1(x)), 2)
             x = x[:, self.wanted]
-            (q,) = split(self.q(normed[:, self.wanted]), 1)
-            k, v = split(self.kv(normed), 2)
+            (q,) = split(self.q(self.ln1(x)), 1)
             z = F.scaled_dot_product_attention(q, k, v, self.mask, scale=self.scale)
         x = x + self.out(z.transpose(1, 2).flatten(2))
         return x if self.mlp is None else x + self.mlp(x)
@@ -90,17 +89,13 @@ class Transformer(nn.Module):
 
     def __init__(self, case: common.Case) -> None:
         super().__init__()
-        weights, layers = case.weights, case.config["n_layers"]
-        everywhere = list(range(case.tokens.shape[1]))
+        weights = case.weights
         self.embed = nn.Embedding.from_pretrained(
             torch.from_numpy(weights["embed.W_E"]), freeze=False
         )
         self.W_pos = nn.Parameter(torch.from_numpy(weights["pos_embed.W_pos"]))
         self.blocks = nn.Sequential(
-            *(
-                Block(case, layer, case.positions if layer == layers - 1 else everywhere)
-                for layer in range(layers)
-            )
+            *(Block(case, layer) for layer in range(case.config["n_layers"]))
         )
         self.ln_final = norm(case, weights, "ln_final")
         self.unembed = linear(weights["unembed.W_U"], weights["unembed.b_U"])
@@ -114,6 +109,8 @@ def main() -> None:
     parser = common.parser()
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
+    # Before any thread starts, which inherits it: a gradient that fades away must not slow us down.
+    torch.set_flush_denormal(True)
     torch.set_num_threads(arguments.threads)
     case = common.load(arguments.data)
     if case.work not in ("train", "forward"):
