@@ -108,12 +108,24 @@ void run(const Case& c, int threads) {
     case Work::train:
       return train(c, model, threads);
     case Work::forward:
-      return probe({loss_of(model(tokens), labels)}, [&] { return model(tokens); });
+      return probe({loss_of(model(tokens), labels)},
+                   [&] { return model(tokens, {.threads = threads}); });
     case Work::cache:
       return probe({loss_of(model.run_with_cache(tokens).first, labels)},
-                   [&] { return model.run_with_cache(tokens); });
-    case Work::patching:
-      return;
+                   [&] { return model.run_with_cache(tokens, {.run = {.threads = threads}}); });
+    case Work::patching: {
+      const Index last = tokens.size(1) - 1;
+      const auto difference = [&](const hooked::Tensor<float>& logits) {
+        return logits(0, -1, labels(0, last)) - logits(0, -1, labels(1, last));
+      };
+      const auto patched = [&] {
+        return hooked::patch_resid_pre<float>(
+            model, tokens.slice(0, 0, 1), tokens.slice(0, 1, 2), difference,
+            {.positions = {static_cast<hooked::Token>(last)}, .threads = threads});
+      };
+      const auto result = patched();
+      return probe({result.data(), result.data() + result.numel()}, patched);
+    }
   }
 }
 

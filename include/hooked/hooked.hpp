@@ -58,6 +58,7 @@
 #include "hooked/interp/fits.hpp"
 #include "hooked/interp/head_maps.hpp"
 #include "hooked/interp/histogram.hpp"
+#include "hooked/interp/patching.hpp"
 //
 #include "hooked/report/claims.hpp"
 #include "hooked/report/figure.hpp"

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "golden_model.hpp"
 #include "hooked/hooks/edits.hpp"
+#include "hooked/testing/bits.hpp"
 
 namespace hooked {
 namespace {
@@ -24,11 +25,11 @@ TransformerConfig config_number(Index i) {
   const auto one_in = [&](Index n) { return random.below(n) == 0; };
   TransformerConfig c{.n_layers = 1 + i % 4,
                       .d_model = 6,
-                      .n_ctx = 6,
+                      .n_ctx = i % 3 == 2 ? 19 : 6,
                       .n_heads = 1 + random.below(3),
                       .d_head = 2 + random.below(3),
                       .d_mlp = 7,
-                      .d_vocab = 5,
+                      .d_vocab = i % 4 == 3 ? 90 : 5,
                       .d_vocab_out = 5 + random.below(2)};
   c.normalization = kNorms[i % 5];
   c.act_fn = kActivations[(i / 5) % 4];
@@ -84,14 +85,15 @@ TEMPLATE_TEST_CASE("Wanted positions and distinct rows give what the full run gi
                    double) {
   using T = TestType;
   const double tolerance = std::is_same_v<T, float> ? 1e-5 : 1e-12;
-  const Index batch = 8, length = 5;
-  for (Index i = 0; i < 40; ++i) {
+  const Index batch = 8;
+  for (Index i = 0; i < 60; ++i) {
     const auto model = golden::model<T>(config_number(i));
+    const Index length = model.config().n_ctx - 1;  // also more keys than attention calls few
     Random random(Seed{static_cast<std::uint64_t>(i)}, "run");
     const bool repeated = i % 2 == 0;
     Tensor<Token> tokens({batch, length});
     for_each_element(tokens.view(), [&](Index, Token& t) {
-      t = static_cast<Token>(random.below(repeated ? 2 : 5));
+      t = static_cast<Token>(random.below(repeated ? 2 : model.config().d_vocab));
     });
     RunOptions options;
     if (i % 5 == 3) {  // padding on the left
@@ -125,6 +127,71 @@ TEMPLATE_TEST_CASE("Wanted positions and distinct rows give what the full run gi
       }
     }
   }
+}
+
+TEST_CASE("Threads and parts of the batch change no bit of logits or caches") {
+  TransformerConfig c{.n_layers = 2,
+                      .d_model = 64,
+                      .n_ctx = 24,
+                      .n_heads = 4,
+                      .d_head = 16,
+                      .d_mlp = 256,
+                      .d_vocab = 50,
+                      .act_fn = Activation::gelu};
+  const bool bidirectional = GENERATE(false, true);
+  if (bidirectional) c.attention_dir = AttentionDirection::bidirectional;
+  const Transformer<float> model(c, Seed{1});
+  Random random(Seed{1}, "tokens");
+  Tensor<Token> tokens({37, 24});
+  for_each_element(tokens.view(),
+                   [&](Index, Token& t) { t = static_cast<Token>(random.below(50)); });
+  RunOptions options;
+  if (bidirectional) {
+    options.attention_mask = Tensor<std::uint8_t>(tokens.shape(), 1);
+    for (Index b = 0; b < 37; ++b) options.attention_mask(b, b % 20) = 0;
+  }
+  // A hook that only looks keeps the batch whole.
+  const auto look = [](View<const float>, const HookPoint&) {};
+  const Tensor<float> whole =
+      model.run_with_hooks(tokens, {Hook<float>("blocks.0.hook_resid_pre", look)}, options);
+  const auto cache_of = [&](int threads) {
+    RunOptions own = options;
+    own.threads = threads;
+    return model.run_with_cache(tokens, {.run = own});
+  };
+  const auto first = cache_of(1);
+  CHECK(testing::bit_difference(first.first, whole) == "");
+  for (const int threads : {0, 1, 2, 3, 8}) {
+    CAPTURE(threads);
+    RunOptions own = options;
+    own.threads = threads;
+    CHECK(testing::bit_difference(model(tokens, own), whole) == "");
+    const auto [logits, cache] = cache_of(threads);
+    CHECK(testing::bit_difference(logits, whole) == "");
+    REQUIRE(cache.names() == first.second.names());
+    for (const auto& [name, value] : cache) {
+      CAPTURE(name);
+      CHECK(testing::bit_difference(value, first.second[name]) == "");
+    }
+  }
+  options.threads = -1;
+  CHECK_THROWS_WITH(model(tokens, options), "threads is -1, it cannot be negative");
+}
+
+TEST_CASE("A model that was copied, moved or assigned runs with its own weights") {
+  auto model = golden::model<float>();
+  const Tensor<float> before = model(golden::tokens());
+  auto copy = model;
+  copy["unembed.b_U"].array() += 1.0f;
+  CHECK(testing::bit_difference(model(golden::tokens()), before) == "");
+  CHECK(copy(golden::tokens())(0, 0, 0) == Approx(before(0, 0, 0) + 1.0f));
+  const auto moved = std::move(copy);
+  CHECK(moved(golden::tokens())(0, 0, 0) == Approx(before(0, 0, 0) + 1.0f));
+  TransformerConfig other = golden::config();
+  other.n_layers = 1;
+  model = golden::model<float>(other);
+  CHECK(testing::bit_difference(model(golden::tokens()),
+                                golden::model<float>(other)(golden::tokens())) == "");
 }
 
 TEST_CASE("Where many tokens repeat, only distinct rows are computed") {

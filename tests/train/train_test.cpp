@@ -183,10 +183,14 @@ TEST_CASE("Labels that are ignored change neither loss nor gradient", "[train]")
 }
 
 TEST_CASE("Lanes follow from the batch unless they are chosen", "[train]") {
-  CHECK(Lanes<float>::default_count(1) == 1);
-  CHECK(Lanes<float>::default_count(15) == 1);
-  CHECK(Lanes<float>::default_count(16) == 2);
-  CHECK(Lanes<float>::default_count(100'000) == 8);
+  CHECK(Lanes<float>::default_count(1, 1) == 1);
+  CHECK(Lanes<float>::default_count(1, 10'000) == 1);
+  CHECK(Lanes<float>::default_count(15, 1) == 1);
+  CHECK(Lanes<float>::default_count(16, 1) == 2);
+  CHECK(Lanes<float>::default_count(256, 2) == 2);
+  CHECK(Lanes<float>::default_count(256, 4) == 4);
+  CHECK(Lanes<float>::default_count(4, 1000) == 4);
+  CHECK(Lanes<float>::default_count(100'000, 1) == 8);
   const Transformer<double> model(tiny());
   CHECK(error_of<ConfigError>([&] { Lanes<double>(model, {}, 0); }) ==
         "lanes is 0, it must be at least 1");

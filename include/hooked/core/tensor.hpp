@@ -60,6 +60,13 @@ class Tensor {
   }
   explicit Tensor(View<T> x) : Tensor(View<const T>(x)) {}
 
+  /// Room for numbers, with whatever stands there; for those who write all of them.
+  static Tensor empty(const Shape& shape) {
+    Tensor room;
+    room.shape_ = shape;
+    room.numbers_ = Numbers(static_cast<std::size_t>(shape.numel()));
+    return room;
+  }
   static Tensor scalar(T value) { return Tensor(Shape{}, {value}); }
 
   View<T> view() { return {numbers_.data(), shape_}; }
@@ -114,7 +121,8 @@ class Tensor {
   }
 
   Shape shape_{0};
-  std::vector<T, TensorAllocator<T>> numbers_;
+  using Numbers = std::vector<T, TensorAllocator<T>>;
+  Numbers numbers_;
 };
 
 /// A Tensor or a View: whatever analysis code may be handed.

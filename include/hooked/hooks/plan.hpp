@@ -40,6 +40,17 @@ class HookPlan {
     busy_ = true;
   }
 
+  /// Keeps every site before `end` that fires.
+  void keep_all(SiteId end, bool gradient) {
+    for (SiteId id = 0; id < end; ++id) {
+      if (!(*sites_)[id].switched_off_by.empty()) continue;
+      here(id).keep = true;
+      here(id).keep_gradient = gradient;
+      last_kept_ = id;
+    }
+    busy_ = true;
+  }
+
   /// Forgets what the last run did, so that a plan can serve many runs.
   void begin_run() {
     if (!busy_) return;
@@ -93,23 +104,40 @@ class HookPlan {
     if (at.keep) {
       if (at.keep_gradient) x.node().wants_gradient = x.node().keeps_gradient = true;
       at.kept = x;
+      if (at.to.data() != nullptr) copy(x.value(), at.to);
     }
     return x;
   }
 
-  /// Copies out what was kept. `with_gradients` after backward.
-  ActivationCache<T> take_cache(bool with_gradients) {
+  /// Room for everything that is kept, in a run of these sizes.
+  ActivationCache<T> make_cache(const AxisSizes& sizes) const {
     ActivationCache<T> cache;
     for (SiteId id = 0; id < sites_->size(); ++id) {
-      if (here(id).kept) cache.insert((*sites_)[id].name, Tensor<T>(here(id).kept.value()));
+      const Site& site = (*sites_)[id];
+      if (here(id).keep) cache.insert(site.name, Tensor<T>::empty(site.shape(sizes)));
     }
-    for (SiteId id = 0; with_gradients && id < sites_->size(); ++id) {
-      Variable<T>& kept = here(id).kept;
+    return cache;
+  }
+  /// What arrives from now on is copied into `cache`, as elements [first, last) of the batch.
+  void write_into(ActivationCache<T>& cache, Index first, Index last) {
+    for (SiteId id = 0; id < sites_->size(); ++id) {
+      if (here(id).keep) here(id).to = cache.at_name((*sites_)[id].name).slice(0, first, last);
+    }
+  }
+  /// After backward: adds the gradients at the sites that keep theirs.
+  void keep_gradients(ActivationCache<T>& cache) const {
+    for (SiteId id = 0; id < sites_->size(); ++id) {
+      Variable<T> kept = here(id).kept;
       if (kept && here(id).keep_gradient) {
         cache.insert((*sites_)[id].name + "_grad", Tensor<T>(kept.tape().gradient(kept)));
       }
     }
-    return cache;
+  }
+  /// Drops what the run did not reach.
+  void drop_unreached(ActivationCache<T>& cache) const {
+    for (SiteId id = 0; id < sites_->size(); ++id) {
+      if (here(id).keep && !here(id).kept) cache.erase((*sites_)[id].name);
+    }
   }
 
   /// Throws Error for a hook that never fired, or a selection of sites to keep of which the run
@@ -136,6 +164,7 @@ class HookPlan {
     bool keep = false;
     bool keep_gradient = false;
     Variable<T> kept;
+    View<T> to;  // where what is kept is copied to
     bool any() const { return keep || !hooks.empty(); }
   };
 

@@ -8,20 +8,20 @@
 
 namespace hooked {
 
-/// One activation function, chosen at run time.
-template <Scalar T>
-Variable<T> activate(Activation act_fn, Variable<T> x) {
+/// Calls `f` with the function of an activation: ReluFunction{}, GeluFunction{}, ...
+template <class F>
+auto with_function(Activation act_fn, F f) {
   switch (act_fn) {
     case Activation::gelu:
-      return record<Gelu>({}, x);
+      return f(GeluFunction{});
     case Activation::gelu_new:
-      return record<GeluNew>({}, x);
+      return f(GeluNewFunction{});
     case Activation::silu:
-      return record<Silu>({}, x);
+      return f(SiluFunction{});
     case Activation::relu:
       break;
   }
-  return record<Relu>({}, x);
+  return f(ReluFunction{});
 }
 
 template <Scalar T>
@@ -40,8 +40,16 @@ class Mlp {
   /// x [..., d_model] -> [..., d_model]
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
     pass.tape().place = place_;
+    if (!pass.looks_at(hook_pre_, hook_post_)) {
+      return with_function(act_fn_, [&](auto f) {
+        return record<FusedMlp<decltype(f)>>({}, x, pass[W_in_], pass[b_in_], pass[W_out_],
+                                             pass[b_out_]);
+      });
+    }
     const auto pre = pass.at(hook_pre_, record<Linear>({}, x, pass[W_in_], pass[b_in_]));
-    const auto post = pass.at(hook_post_, activate(act_fn_, pre));
+    const auto post = pass.at(hook_post_, with_function(act_fn_, [&](auto f) {
+                                return record<Pointwise<decltype(f)>>({}, pre);
+                              }));
     return record<Linear>({}, post, pass[W_out_], pass[b_out_]);
   }
 

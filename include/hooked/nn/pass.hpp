@@ -25,14 +25,13 @@ class Pass {
 
   /// `parameters` must outlive the pass and may change between runs.
   explicit Pass(const Parameters<T>& parameters) : parameters_(&parameters) {}
+  /// Other parameters for the runs to come.
+  void use(const Parameters<T>& parameters) { parameters_ = &parameters; }
 
   /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, must outlive it.
-  void begin(Options options, HookPlan<T>* plan = nullptr) {
-    options_ = std::move(options);
-    begin_again(plan);
-  }
-  /// As begin, with the options of the last run.
-  void begin_again(HookPlan<T>* plan = nullptr) {
+  /// With `adds`, backward adds to the parameters' gradients of the last run.
+  void begin(const Options& options, HookPlan<T>* plan = nullptr, bool adds = false) {
+    options_ = options;
     plan_ = plan;
     if (plan != nullptr) plan->begin_run();
     walked_back_ = false;
@@ -48,9 +47,12 @@ class Pass {
     for (std::size_t i = 0; i < layout.size(); ++i) {
       const auto id = static_cast<ParameterId>(i);
       const View<const T> value = layout.packed(parameters_->slab().data(), id);
-      bound_.push_back(options_.gradients && !parameters_->is_frozen(id)
-                           ? tape_.leaf(value, layout.packed(gradients_.data(), id))
-                           : tape_.constant(value));
+      if (!options_.gradients || parameters_->is_frozen(id)) {
+        bound_.push_back(tape_.constant(value));
+        continue;
+      }
+      bound_.push_back(tape_.leaf(value, layout.packed(gradients_.data(), id)));
+      bound_.back().node().touched = adds;
     }
   }
 

@@ -20,6 +20,9 @@ struct RunOptions {
   /// The positions whose logits are wanted, rising; empty: all. The result has these positions
   /// only.
   std::vector<Token> positions = {};
+  /// Threads for a run that is worth several, over parts of the batch; 0: as many as there are
+  /// processors. They change no bit. A run with hooks or gradients is the caller's alone.
+  int threads = 0;
 };
 
 /// What run_with_cache keeps.

@@ -1,20 +1,18 @@
 // Transformer<T>: the model of the HookedTransformer contract, a value with verbs.
 #pragma once
 
-#include <optional>
+#include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hooked/hooks/edits.hpp"
 #include "hooked/hooks/hook_list.hpp"
-#include "hooked/nn/block.hpp"
-#include "hooked/nn/embed.hpp"
 #include "hooked/nn/init.hpp"
 #include "hooked/nn/loss.hpp"
-#include "hooked/nn/padding.hpp"
-#include "hooked/nn/run_options.hpp"
-#include "hooked/nn/unembed.hpp"
+#include "hooked/nn/network.hpp"
+#include "hooked/nn/workspace.hpp"
 
 namespace hooked {
 
@@ -23,13 +21,13 @@ class Transformer {
  public:
   /// Validates the config, lays out and draws the parameters. Throws ConfigError.
   explicit Transformer(const TransformerConfig& config, Seed seed = {})
-      : config_(config.resolved()), parameters_(build()) {
+      : config_(config.resolved()), network_(config_, layout_), parameters_(std::move(layout_)) {
     initialize(parameters_, config_, seed);
     if (config_.freeze_biases) parameters_.freeze("*b_*");
   }
 
   const TransformerConfig& config() const { return config_; }
-  const SiteTable& sites() const { return sites_; }
+  const SiteTable& sites() const { return network_.sites(); }
   Parameters<T>& parameters() { return parameters_; }
   const Parameters<T>& parameters() const { return parameters_; }
   /// One parameter in the contract's shape, to read or to edit. Throws NameError.
@@ -61,47 +59,42 @@ class Transformer {
   Tensor<T> run_with_hooks(View<const Token> tokens, std::vector<Hook<T>> hooks,
                            const RunOptions& options = {}) const {
     HookPlan<T> plan = this->plan(std::move(hooks));
-    Pass<T> pass(parameters_);
-    pass.begin({.gradients = false, .positions = options.positions}, &plan);
-    const Tensor<T> result(forward(pass, tokens, options).value());
-    plan.check_all_fired();
-    return result;
+    return run(as_batch(tokens), plan, options, nullptr);
   }
 
   /// Runs and keeps activations, and gradients if `gradient_of` is given.
   std::pair<Tensor<T>, ActivationCache<T>> run_with_cache(View<const Token> tokens,
                                                           CacheOptions<T> options = {}) const {
+    tokens = as_batch(tokens);
     const bool gradients = static_cast<bool>(options.gradient_of);
     HookPlan<T> plan = this->plan(std::move(options.hooks));
-    if (options.names.empty()) options.names.push_back(sites_reached(options.run));
+    if (options.names.empty()) plan.keep_all(network_.sites_end(options.run), gradients);
     for (const SiteSelector& name : options.names) plan.keep(name, gradients);
-    if (!options.logits && !gradients) end_early(plan, options.run);
-
-    Pass<T> pass(parameters_);
-    pass.begin({.gradients = gradients, .positions = options.run.positions}, &plan);
-    const Variable<T> output = forward(pass, tokens, options.run);
-    if (gradients) pass.backward(options.gradient_of(output));
-    plan.check_all_fired();
-    Tensor<T> logits = options.logits ? Tensor<T>(output.value()) : Tensor<T>();
-    return {std::move(logits), plan.take_cache(gradients)};
+    if (!options.logits && !gradients && !options.run.stop_at_layer) {
+      options.run.stop_at_layer = network_.first_block_after(plan.last_looked_at());
+    }
+    ActivationCache<T> cache = plan.make_cache(network_.axis_sizes(tokens.size(0), tokens.size(1)));
+    Tensor<T> logits = run(tokens, plan, options.run, &cache, options.gradient_of);
+    return {options.logits ? std::move(logits) : Tensor<T>(), std::move(cache)};
   }
 
   /// Starts with the residual stream before block `start_at_layer` [batch, pos, d_model] and runs
   /// on from there (contract, 5.6). Returns logits, or the stream at stop_at_layer.
   Tensor<T> run_from_layer(Index start_at_layer, View<const T> residual,
                            std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const {
-    HookPlan<T> plan = this->plan(std::move(hooks));
-    Pass<T> pass(parameters_);
-    pass.begin({.gradients = false, .positions = options.positions}, &plan);
     if (residual.rank() != 3 || residual.size(2) != config_.d_model) {
       fail<ShapeError>("run_from_layer: the residual stream is ", residual.shape(),
                        ", it must be [batch, pos, ", config_.d_model, "]");
     }
-    const Variable<T> resid = pass.tape().constant_copy(residual);
-    const Padding padding(options.attention_mask, residual.size(0), residual.size(1));
-    const Tensor<T> result(
-        blocks_from(layer_number(start_at_layer, "start_at_layer"), pass, resid, padding, options)
-            .value());
+    const Index start = network_.layer_number(start_at_layer, "start_at_layer");
+    HookPlan<T> plan = this->plan(std::move(hooks));
+    Tensor<T> result;
+    workspace_.run(parameters_, 1, 1, [&](Pass<T>& pass, Index) {
+      pass.begin({.gradients = false, .positions = options.positions}, &plan);
+      const Variable<T> resid = pass.tape().constant_copy(residual);
+      const Padding padding(options.attention_mask, residual.size(0), residual.size(1));
+      result = Tensor<T>(network_.forward_from(start, pass, resid, padding, options).value());
+    });
     plan.check_all_fired();
     return result;
   }
@@ -110,28 +103,24 @@ class Transformer {
   /// options that ask for fewer.
   double loss(View<const Token> tokens, const RunOptions& options = {}) const {
     const Tensor<Token> labels = labels_of(tokens, options);
-    Pass<T> pass(parameters_);
-    HookPlan<T> plan = this->plan({});
-    pass.begin({}, &plan);
-    const auto logits = forward(pass, tokens, options);
-    return static_cast<double>(cross_entropy(logits, labels.view()).value().item());
+    return next_token_losses(tokens, options, [&](Variable<T> logits) {
+      return static_cast<double>(cross_entropy(logits, labels.view()).value().item());
+    });
   }
   /// Next-token loss of each position, [batch, pos - 1]; 0 where padding leaves it uncounted.
   Tensor<T> loss_per_token(View<const Token> tokens, const RunOptions& options = {}) const {
     const Tensor<Token> labels = labels_of(tokens, options);
-    Pass<T> pass(parameters_);
-    HookPlan<T> plan = this->plan({});
-    pass.begin({}, &plan);
-    const auto logits = forward(pass, tokens, options);
-    const auto losses = record<CrossEntropy>({labels.data()}, logits);
-    return Tensor<T>(losses.value().slice(1, 0, labels.size(1) - 1));
+    return next_token_losses(tokens, options, [&](Variable<T> logits) {
+      const auto losses = record<CrossEntropy>({labels.data()}, logits);
+      return Tensor<T>(losses.value().slice(1, 0, labels.size(1) - 1));
+    });
   }
 
   // Hooks that stay.
 
   /// Adds a hook to every later run. Throws NameError when its name fits no site that fires.
   void add_hook(Hook<T> hook, AddHookOptions options = {}) {
-    (void)hook.where.resolve(sites_);
+    (void)hook.where.resolve(sites());
     hooks_.add(std::move(hook), options);
   }
   /// Removes the hooks that were added, permanent ones only if asked.
@@ -149,7 +138,7 @@ class Transformer {
 
   /// The hooks of a run: those that were added and `more` after them.
   HookPlan<T> plan(std::vector<Hook<T>> more = {}) const {
-    HookPlan<T> plan = hooks_.plan(sites_);
+    HookPlan<T> plan = hooks_.plan(sites());
     for (Hook<T>& hook : more) plan.add(std::move(hook));
     return plan;
   }
@@ -158,100 +147,74 @@ class Transformer {
   /// positions only, if it names any), or the stream [batch, pos, d_model] at stop_at_layer.
   Variable<T> forward(Pass<T>& pass, View<const Token> tokens,
                       const RunOptions& options = {}) const {
-    if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
-    check_tokens(tokens);
     if (!options.positions.empty() && options.positions != pass.positions()) {
       fail<ShapeError>("forward: the wanted positions are those that the pass began with");
     }
-    const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
-    const auto resid = (*embed_)(pass, tokens, padding.positions());
-    return blocks_from(0, pass, resid, padding, options);
+    return network_.forward(pass, as_batch(tokens), options);
   }
-
   /// The sizes of each kind of axis in a run of [batch, pos] tokens.
-  AxisSizes axis_sizes(Index batch, Index pos) const {
-    return {batch,          pos,           config_.n_heads,     pos, pos, config_.d_model,
-            config_.d_head, config_.d_mlp, config_.d_vocab_out, 1};
-  }
+  AxisSizes axis_sizes(Index batch, Index pos) const { return network_.axis_sizes(batch, pos); }
+  const Network<T>& network() const { return network_; }
+  /// Memory and threads that runs share.
+  Workspace<T>& workspace() const { return workspace_; }
 
  private:
-  ParameterLayout build() {
-    ParameterLayout layout;
-    const Builder b{config_, layout, sites_};
-    embed_.emplace(b);
-    for (Index l = 0; l < config_.n_layers; ++l) blocks_.emplace_back(b.in(text("blocks.", l)), l);
-    Normalization last = config_.normalization;
-    if (config_.final_rms) {
-      const bool weighted = last == Normalization::LN || last == Normalization::RMS;
-      last = weighted ? Normalization::RMS : Normalization::RMSPre;
-    }
-    ln_final_.emplace(b.in("ln_final"), last, std::vector{Axis::batch, Axis::pos});
-    unembed_.emplace(b.in("unembed"));
-    return layout;
+  static View<const Token> as_batch(View<const Token> tokens) {
+    return tokens.rank() == 1 ? tokens.reshape({1, tokens.size(0)}) : tokens;
   }
 
-  Variable<T> blocks_from(Index start, Pass<T>& pass, Variable<T> resid, const Padding& padding,
-                          const RunOptions& options) const {
-    const Index stop = options.stop_at_layer ? layer_number(*options.stop_at_layer, "stop_at_layer")
-                                             : config_.n_layers;
-    const std::vector<Token>& positions = pass.positions();
-    check_positions(positions, resid);
-    const SiteId end = sites_.size() - 1;
-    bool narrowed = positions.empty() || options.stop_at_layer;
-    for (Index l = start; l < stop; ++l) {
-      const auto& block = blocks_[static_cast<std::size_t>(l)];
-      // Once nobody looks any more, the last block computes the wanted positions alone.
-      const bool narrow_now =
-          !narrowed && l + 1 == config_.n_layers && !pass.looks_at(block.first_site() + 1, end);
-      resid = block(pass, resid, {.query_position = nullptr, .key_visible = padding.visible()},
-                    narrow_now ? std::span<const Token>(positions) : std::span<const Token>());
-      narrowed = narrowed || narrow_now;
-    }
-    if (options.stop_at_layer) {
-      return dense(positions.empty() ? resid : at_positions(resid, positions));
-    }
-    const SiteId after_blocks = blocks_.empty() ? 0 : blocks_.back().last_site() + 1;
-    if (!narrowed && !pass.looks_at(after_blocks, end)) {
-      resid = at_positions(resid, positions);
-      narrowed = true;
-    }
-    const auto logits = dense((*unembed_)(pass, (*ln_final_)(pass, resid)));
-    return narrowed ? logits : at_positions(logits, positions);
-  }
-
-  Index layer_number(Index layer, const char* what) const {
-    const Index n = config_.n_layers;
-    if (layer < -n || layer > n) {
-      fail<ShapeError>(what, " is ", layer, ", the model has ", n, " layers");
-    }
-    return layer < 0 ? layer + n : layer;
-  }
-
-  void check_tokens(View<const Token> tokens) const {
-    if (tokens.rank() != 2 || tokens.numel() == 0) {
-      fail<ShapeError>("tokens are ", tokens.shape(), ", they must be [batch, pos] and not empty");
-    }
-    if (tokens.size(1) > config_.n_ctx) {
-      fail<ShapeError>("tokens are ", tokens.shape(), ": sequences of ", tokens.size(1),
-                       " are longer than n_ctx ", config_.n_ctx);
-    }
-    for_each_element(tokens, [&](Index i, const Token& token) {
-      if (token < 0 || token >= config_.d_vocab) {
-        fail<ShapeError>("token ", token, " at [", i / tokens.size(1), ", ", i % tokens.size(1),
-                         "] is outside the vocabulary 0..", config_.d_vocab - 1);
+  // Sequences do not see each other: a run is cut into parts of the batch, which fit the caches and
+  // go to several threads. Hooks and gradients want the batch whole.
+  Tensor<T> run(View<const Token> tokens, HookPlan<T>& plan, const RunOptions& options,
+                ActivationCache<T>* cache,
+                const std::function<Variable<T>(Variable<T>)>& gradient_of = {}) const {
+    network_.check_tokens(tokens);
+    const Index batch = tokens.size(0), length = tokens.size(1);
+    const Index parts = plan.has_hooks() || gradient_of ? 1 : count_parts(batch, length, options);
+    const Index positions =
+        options.positions.empty() ? length : static_cast<Index>(options.positions.size());
+    const Index width = options.stop_at_layer ? config_.d_model : config_.d_vocab_out;
+    auto output = Tensor<T>::empty({batch, positions, width});
+    std::vector<HookPlan<T>> copies(static_cast<std::size_t>(parts) - 1, plan);
+    workspace_.run(parameters_, parts, options.threads, [&](Pass<T>& pass, Index i) {
+      HookPlan<T>& here = i == 0 ? plan : copies[static_cast<std::size_t>(i) - 1];
+      const Index first = i * batch / parts, last = (i + 1) * batch / parts;
+      if (cache != nullptr) here.write_into(*cache, first, last);
+      RunOptions own = options;
+      if (parts > 1 && own.attention_mask.numel() > 0) {
+        own.attention_mask =
+            Tensor<std::uint8_t>(options.attention_mask.view().slice(0, first, last));
       }
+      pass.begin({.gradients = static_cast<bool>(gradient_of), .positions = own.positions}, &here);
+      const auto y = network_.forward(pass, tokens.slice(0, first, last), own);
+      copy(y.value(), output.slice(0, first, last));
+      if (!gradient_of) return;
+      pass.backward(gradient_of(y));
+      plan.keep_gradients(*cache);
     });
+    plan.check_all_fired();
+    if (cache != nullptr) plan.drop_unreached(*cache);
+    return output;
   }
 
-  static void check_positions(const std::vector<Token>& positions, Variable<T> resid) {
-    const Index length = resid.rows() != nullptr ? resid.rows()->positions : resid.shape()[1];
-    for (std::size_t i = 0; i < positions.size(); ++i) {
-      if (positions[i] < 0 || positions[i] >= length ||
-          (i > 0 && positions[i] <= positions[i - 1])) {
-        fail<ShapeError>("positions must rise within 0..", length - 1, ", number ", i, " is ",
-                         positions[i]);
-      }
+  Index count_parts(Index batch, Index length, const RunOptions& options) const {
+    constexpr Index kWorthwhile = 20'000'000, kRows = 256;
+    if (options.threads < 0) {
+      fail<ConfigError>("threads is ", options.threads, ", it cannot be negative");
     }
+    if (batch * length * n_params_total() < kWorthwhile) return 1;
+    return std::clamp<Index>(batch * length / kRows, std::min<Index>(2, batch), batch);
+  }
+
+  template <class Read>
+  auto next_token_losses(View<const Token> tokens, const RunOptions& options, Read read) const {
+    HookPlan<T> plan = this->plan({});
+    decltype(read(Variable<T>())) result{};
+    workspace_.run(parameters_, 1, 1, [&](Pass<T>& pass, Index) {
+      pass.begin({}, &plan);
+      result = read(forward(pass, tokens, options));
+    });
+    return result;
   }
 
   Tensor<Token> labels_of(View<const Token> tokens, const RunOptions& options) const {
@@ -259,51 +222,18 @@ class Transformer {
       fail<ShapeError>("the next-token loss reads the logits of every position: ",
                        options.stop_at_layer ? "stop_at_layer" : "positions", " cannot be set");
     }
-    if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
-    check_tokens(tokens);
+    tokens = as_batch(tokens);
+    network_.check_tokens(tokens);
     const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
     return next_token_labels(tokens, padding.visible());
   }
 
-  // Every site that a run with these options passes.
-  SiteSelector sites_reached(const RunOptions& options) const {
-    SiteId end = sites_.size();
-    if (options.stop_at_layer) {
-      const Index stop = layer_number(*options.stop_at_layer, "stop_at_layer");
-      if (stop < config_.n_layers)
-        end = blocks_[static_cast<std::size_t>(stop)].first_site();
-      else if (!blocks_.empty())
-        end = blocks_.back().last_site() + 1;
-    }
-    return [names = sites_.names(), end](std::string_view name) {
-      const auto last = names.begin() + end;
-      return std::find(names.begin(), last, name) != last;
-    };
-  }
-
-  // Nobody wants the logits: stop before the first block that nothing is wanted from.
-  void end_early(const HookPlan<T>& plan, RunOptions& options) const {
-    if (options.stop_at_layer) return;
-    const SiteId last = plan.last_looked_at();
-    for (Index l = 0; l < config_.n_layers; ++l) {
-      if (blocks_[static_cast<std::size_t>(l)].first_site() > last) {
-        options.stop_at_layer = l;
-        return;
-      }
-    }
-    if (!blocks_.empty() && blocks_.back().last_site() >= last) {
-      options.stop_at_layer = config_.n_layers;
-    }
-  }
-
   TransformerConfig config_;
-  SiteTable sites_;
-  std::optional<Embed<T>> embed_;
-  std::vector<TransformerBlock<T>> blocks_;
-  std::optional<Norm<T>> ln_final_;
-  std::optional<Unembed<T>> unembed_;
+  ParameterLayout layout_;  // on its way from the network to the parameters
+  Network<T> network_;
   Parameters<T> parameters_;
   HookList<T> hooks_;
+  mutable Workspace<T> workspace_;
 };
 
 }  // namespace hooked

@@ -14,6 +14,7 @@
 #include "hooked/ops/cross_entropy.hpp"
 #include "hooked/ops/divide_rows.hpp"
 #include "hooked/ops/fused_attention.hpp"
+#include "hooked/ops/fused_mlp.hpp"
 #include "hooked/ops/gather_rows.hpp"
 #include "hooked/ops/gelu.hpp"
 #include "hooked/ops/gelu_new.hpp"
@@ -37,10 +38,12 @@
 
 namespace hooked {
 
-using AllOps = std::tuple<Add, AddBias, Affine, AttentionMix, AttentionScores, Center, CrossEntropy,
-                          DivideRows, FusedAttention, GatherRows, Gelu, GeluNew, HeadLinear, L1Norm,
-                          L2Norm, Linear, Multiply, Relu, RmsScale, Scale, ScaleColumns, Silu,
-                          Softmax, SquaredError, Standardize, Subtract, Sum, SumHeads, Where>;
+using AllOps =
+    std::tuple<Add, AddBias, Affine, AttentionMix, AttentionScores, Center, CrossEntropy,
+               DivideRows, FusedAttention, FusedMlp<ReluFunction>, FusedMlp<GeluFunction>,
+               FusedMlp<GeluNewFunction>, FusedMlp<SiluFunction>, GatherRows, Gelu, GeluNew,
+               HeadLinear, L1Norm, L2Norm, Linear, Multiply, Relu, RmsScale, Scale, ScaleColumns,
+               Silu, Softmax, SquaredError, Standardize, Subtract, Sum, SumHeads, Where>;
 
 namespace detail {
 template <class O, class List>

@@ -11,10 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/nn/transformer.hpp"
-#include "hooked/train/dataset.hpp"
+#include "hooked/train/lane.hpp"
 #include "hooked/train/ranks.hpp"
-#include "hooked/train/thread_pool.hpp"
+#include "hooked/core/thread_pool.hpp"
 
 namespace hooked {
 
@@ -33,10 +32,14 @@ struct BatchResult {
 template <Scalar T>
 class Lanes {
  public:
-  /// The number of lanes for a batch where the user names none: 8, fewer where a lane would have
-  /// less than 8 examples.
-  static int default_count(Index batch_size) {
-    return static_cast<int>(std::clamp<Index>(batch_size / 8, 1, 8));
+  /// The number of lanes for a batch where the user names none: as many as have 256 rows each (an
+  /// example has one for each position that is read), but at most 8, and at least 2 unless a lane
+  /// would have less than 8 examples. A lane costs as much as some dozen rows: gradients of its
+  /// own, and distinct rows that it has in common with others.
+  static int default_count(Index batch_size, Index positions_read) {
+    const Index least = std::clamp<Index>(batch_size / 8, 1, 2);
+    const Index most = std::clamp<Index>(batch_size, least, 8);
+    return static_cast<int>(std::clamp<Index>(batch_size * positions_read / 256, least, most));
   }
 
   /// `model` and `ranks` must outlive the lanes; the model's weights may change between batches,
@@ -53,7 +56,7 @@ class Lanes {
         chunks_(ranks.share((total_.numel() + kChunk - 1) / kChunk)) {
     if (count < 1) fail<ConfigError>("lanes is ", count, ", it must be at least 1");
     for (Index i = owners_.begin(); i < owners_.end(); ++i) {
-      lanes_.push_back(std::make_unique<Lane>(model));
+      lanes_.push_back(std::make_unique<Lane<T>>(model, positions_));
     }
     losses_.resize(static_cast<std::size_t>(this->count()));
     rows_.resize(losses_.size());
@@ -87,56 +90,11 @@ class Lanes {
   int count() const { return static_cast<int>(owners_.end(ranks_->size() - 1)); }
 
  private:
-  struct Lane {
-    explicit Lane(const Transformer<T>& model) : plan(model.plan()), pass(model.parameters()) {}
-
-    // Room for the largest shard of a batch, so that smaller batches take nothing from the heap.
-    void reserve(const Dataset& data, Index examples) {
-      if (tokens.numel() > 0 && tokens.size(0) >= examples) return;
-      tokens = Tensor<Token>({examples, data.tokens.size(1)});
-      labels = Tensor<Token>({examples, data.labels.size(1)});
-    }
-
-    void run(const Transformer<T>& model, const Dataset& data, std::span<const Index> chosen,
-             const std::vector<Token>& positions, Index counted) {
-      loss = 0.0;
-      if (chosen.empty()) return;
-      const auto examples = static_cast<Index>(chosen.size());
-      for (Index i = 0; i < examples; ++i) {
-        const Index from = chosen[static_cast<std::size_t>(i)];
-        std::copy_n(&data.tokens.data()[from * tokens.size(1)], tokens.size(1),
-                    &tokens.data()[i * tokens.size(1)]);
-        std::copy_n(&data.labels.data()[from * labels.size(1)], labels.size(1),
-                    &labels.data()[i * labels.size(1)]);
-      }
-      if (started) {
-        pass.begin_again(&plan);
-      } else {
-        pass.begin({.gradients = true, .positions = positions, .recycling = true}, &plan);
-        started = true;
-      }
-      const View<const Token> shard = tokens.slice(0, 0, examples);
-      const View<const Token> expected = labels.slice(0, 0, examples);
-      const auto logits = model.forward(pass, shard);
-      const auto mean = cross_entropy(logits, expected, counted);
-      loss = static_cast<double>(mean.value().item());
-      pass.backward(mean);
-      pass.tape()
-          .reset();  // now, so that memory which this step added is in one piece for the next
-    }
-
-    HookPlan<T> plan;
-    Pass<T> pass;
-    Tensor<Token> tokens, labels;
-    double loss = 0.0;
-    bool started = false;
-  };
-
   static constexpr Index kChunk = 1 << 14;  // of the sums; part of the order of addition
 
   // Where lane i's shard of a batch begins.
   Index shard_begin(Index i, Index examples) const { return i * examples / count(); }
-  Lane& lane(Index i) { return *lanes_[static_cast<std::size_t>(i - owners_.begin())]; }
+  Lane<T>& lane(Index i) { return *lanes_[static_cast<std::size_t>(i - owners_.begin())]; }
 
   // This rank's lanes; their losses stand in losses_ afterwards.
   void run(const Dataset& data, std::span<const Index> chosen, ThreadPool& pool) {
@@ -146,12 +104,10 @@ class Lanes {
     pool.run(owners_.count(), [&](Index n) {
       const Index i = owners_.begin() + n;
       const Index first = shard_begin(i, examples), last = shard_begin(i + 1, examples);
-      lane(i).reserve(data, (examples + count() - 1) / count());
-      lane(i).run(
-          *model_, data,
-          chosen.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
-          positions_, counted);
-      losses_[static_cast<std::size_t>(i)] = lane(i).loss;
+      const auto shard =
+          chosen.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
+      const Index largest = (examples + count() - 1) / count();
+      losses_[static_cast<std::size_t>(i)] = lane(i).run(data, shard, largest, counted);
     });
   }
 
@@ -175,7 +131,7 @@ class Lanes {
       const bool here = owners_.begin() <= i && i < owners_.end();
       if (shard_begin(i, examples) == shard_begin(i + 1, examples)) continue;
       if (here) {
-        row.whole = lane(i).pass.gradients().data();
+        row.whole = lane(i).gradients().data();
       } else {
         row.slice = room;
         room += slices_.count();
@@ -189,21 +145,20 @@ class Lanes {
     pool.run(chunks_.count(), [&](Index n) {
       const Index c = chunks_.begin() + n, first = c * kChunk;
       const Index count = std::min(kChunk, total_.numel() - first);
-      using Numbers = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
-      Numbers sum(total_.data() + first, count);
+      T* const sum = total_.data() + first;
       bool empty = true;
       for (const SharedRow<T>& row : rows_) {
         if (row.whole == nullptr && row.slice == nullptr) continue;
-        const T* begin = row.whole ? row.whole + first : row.slice + (first - slices_.begin());
-        const Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>> part(begin, count);
+        const T* part = row.whole ? row.whole + first : row.slice + (first - slices_.begin());
         if (empty) {
-          sum = part;
+          std::copy_n(part, count, sum);
         } else {
-          sum += part;
+          add_scaled(count, T(1), part, sum);
         }
         empty = false;
       }
-      squares_[static_cast<std::size_t>(c)] = sum.template cast<double>().square().sum();
+      const auto square = [](const Packet<T>& v) { return Eigen::internal::pmul(v, v); };
+      squares_[static_cast<std::size_t>(c)] = sum_in_double<T>(count, square, sum);
     });
   }
 
@@ -228,11 +183,11 @@ class Lanes {
   const Transformer<T>* model_;
   const Ranks* ranks_;
   std::vector<Token> positions_;
-  Shares owners_;                             // of the lanes
-  std::vector<std::unique_ptr<Lane>> lanes_;  // this rank's
-  std::vector<double> losses_;                // [lane]
-  std::vector<SharedRow<T>> rows_;            // [lane]: its gradients
-  Tensor<T> received_;                        // [lane of another rank, element of this slice]
+  Shares owners_;                                // of the lanes
+  std::vector<std::unique_ptr<Lane<T>>> lanes_;  // this rank's
+  std::vector<double> losses_;                   // [lane]
+  std::vector<SharedRow<T>> rows_;               // [lane]: its gradients
+  Tensor<T> received_;                           // [lane of another rank, element of this slice]
   Tensor<T> total_;
   Shares slices_, chunks_;       // of the sums: by elements, and the same by chunks
   std::vector<double> squares_;  // [chunk]

@@ -30,7 +30,9 @@ class Training {
         batch_size_(static_cast<Index>(batches_(0).size())),
         pool_(ranks.threads(options.threads)),
         lanes_(model, options.positions,
-               options.lanes > 0 ? options.lanes : Lanes<T>::default_count(batch_size_), ranks),
+               options.lanes > 0 ? options.lanes
+                                 : Lanes<T>::default_count(batch_size_, data.labels.size(1)),
+               ranks),
         optimizer_(options.optimizer, parameters(), options.groups),
         best_(options.keep_best ? parameters().slab() : Tensor<T>()),
         facts_(run_facts(model, data, options, optimizer_, batch_size_, lanes_.count())),

@@ -1,0 +1,119 @@
+// fused_mlp: out = f(x W_in + b_in) W_out + b_out in one go, where nobody looks between the steps
+// (contract, 5.4). The hidden layer is four times as wide as its surroundings, so whole it would
+// leave the caches between one step and the next: it is taken in blocks of rows. Products do not
+// mix rows, so the blocks change no bit. Backward, with pre = x W_in + b_in, post = f(pre): dpre =
+// (dout W_out^T) f'(pre), then dx = dpre W_in^T, dW_in = x^T dpre, dW_out = post^T dout, db_in and
+// db_out sums over rows.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "hooked/ops/gelu.hpp"
+#include "hooked/ops/gelu_new.hpp"
+#include "hooked/ops/relu.hpp"
+#include "hooked/ops/silu.hpp"
+
+namespace hooked {
+
+/// `Function` as for Pointwise.
+template <class Function>
+struct FusedMlp {
+  static constexpr auto kName = [] {  // "fused_mlp_relu"
+    constexpr std::string_view first = "fused_mlp_", second = Function::name;
+    std::array<char, first.size() + second.size()> joined{};
+    std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), joined.begin()));
+    return joined;
+  }();
+  static constexpr std::string_view name{kName.data(), kName.size()};
+  static constexpr int inputs = 5;
+  static constexpr int row_inputs = 1;
+  struct Args {};
+
+  /// x [..., d_model], W_in [d_model, d_mlp], b_in [d_mlp], W_out [d_mlp, d_model], b_out [d_model]
+  /// -> [..., d_model]
+  static Shape shape(const Args&, const Shape& x, const Shape& W_in, const Shape& b_in,
+                     const Shape& W_out, const Shape& b_out) {
+    if (x.rank() < 1 || W_in.rank() != 2 || W_out.rank() != 2 || x[-1] != W_in[0] ||
+        W_in[1] != W_out[0] || b_in != Shape{W_in[1]} || b_out != Shape{W_out[1]}) {
+      fail<ShapeError>("fused_mlp: x is ", x, ", W_in is ", W_in, ", b_in is ", b_in, ", W_out is ",
+                       W_out, ", b_out is ", b_out,
+                       ": they must be [..., m], [m, h], [h], [h, n] and [n]");
+    }
+    return join(x.axes(0, x.rank() - 1), {W_out[1]});
+  }
+  /// Keeps x W_in + b_in.
+  static Shape saved(const Args&, const Shape& x, const Shape& W_in, const Shape&, const Shape&,
+                     const Shape&) {
+    return join(x.axes(0, x.rank() - 1), {W_in[1]});
+  }
+
+  template <Scalar T>
+  static void forward(const Args&, View<const T> x, View<const T> W_in, View<const T> b_in,
+                      View<const T> W_out, View<const T> b_out, View<T> out, View<T> pre) {
+    const auto X = x.matrix();
+    const auto Out = out.matrix(), Pre = pre.matrix();
+    const Index width = W_in.size(1);
+    HOOKED_SCRATCH(T, post, std::min(kRows, X.rows()) * width);
+    for (Index r = 0; r < X.rows(); r += kRows) {
+      const Index n = std::min(kRows, X.rows() - r);
+      set_product(rows<const T>(X, r, n), W_in.matrix(), in_order("fused_mlp: b_in", b_in),
+                  rows<T>(Pre, r, n));
+      const auto value = [](const Packet<T>& v) { return Function::template value<T>(v); };
+      map_packets(n * width, post, value, static_cast<const T*>(row_of(Pre, r)));
+      set_product(block<const T>(post, n, width), W_out.matrix(),
+                  in_order("fused_mlp: b_out", b_out), rows<T>(Out, r, n));
+    }
+  }
+
+  template <Scalar T>
+  static void backward(const Args&, View<const T> x, View<const T> W_in, View<const T>,
+                       View<const T> W_out, View<const T>, View<const T>, View<const T> pre,
+                       View<const T> dout, Acc<T> dx, Acc<T> dW_in, Acc<T> db_in, Acc<T> dW_out,
+                       Acc<T> db_out) {
+    const auto X = x.matrix(), Pre = pre.matrix(), dOut = dout.matrix();
+    const Index width = W_in.size(1), block_size = std::min(kRows, X.rows()) * width;
+    HOOKED_SCRATCH(T, post, block_size);
+    HOOKED_SCRATCH(T, dpre, block_size);
+    const Acc<T> dx_rows = dx.reshape({X.rows(), X.cols()});
+    for (Index r = 0; r < X.rows(); r += kRows) {
+      const Index n = std::min(kRows, X.rows() - r);
+      const auto dout_r = rows<const T>(dOut, r, n);
+      set_product(dout_r, W_out.matrix().transpose(), block<T>(dpre, n, width));
+      const T *const p = row_of(Pre, r), *const dpost = dpre;
+      const auto value = [](const Packet<T>& v) { return Function::template value<T>(v); };
+      const auto slope = [](const Packet<T>& v, const Packet<T>& d) {
+        return Eigen::internal::pmul(d, Function::template slope<T>(v));
+      };
+      map_packets(n * width, post, value, p);
+      map_packets(n * width, dpre, slope, p, dpost);
+      const auto dpre_r = block<const T>(dpre, n, width);
+      dW_out.matrix() += block<const T>(post, n, width).transpose() * dout_r;
+      db_out.matrix() += dout_r.colwise().sum();
+      dW_in.matrix() += rows<const T>(X, r, n).transpose() * dpre_r;
+      db_in.matrix() += dpre_r.colwise().sum();
+      dx_rows.slice(0, r, r + n).matrix() += dpre_r * W_in.matrix().transpose();
+    }
+  }
+
+  static std::vector<Sample<Args>> samples() {
+    return {{{}, {{3, 4}, {4, 5}, {5}, {5, 4}, {4}}},
+            {{}, {{2, 3, 1}, {1, 2}, {2}, {2, 3}, {3}}},
+            {{}, {{130, 3}, {3, 4}, {4}, {4, 2}, {2}}},
+            {{}, {{96, 32}, {32, 128}, {128}, {128, 32}, {32}}}};
+  }
+
+ private:
+  static constexpr Index kRows = 96;
+
+  template <class T>
+  static MatrixMap<T> block(T* data, Index n, Index width) {
+    return {data, n, width, Eigen::OuterStride<>(width)};
+  }
+  template <class T>
+  static MatrixMap<T> rows(const auto& m, Index first, Index n) {
+    return {row_of(m, first), n, m.cols(), Eigen::OuterStride<>(m.outerStride())};
+  }
+};
+
+}  // namespace hooked

@@ -1,0 +1,119 @@
+// Patching by partial runs against patching by whole runs with a hook.
+#include "hooked/interp/patching.hpp"
+
+#include <vector>
+
+#include "../nn/golden_model.hpp"
+#include "catch.hpp"
+#include "hooked/testing/bits.hpp"
+
+namespace hooked {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+Tensor<Token> sequence(Index length, Index step) {
+  Tensor<Token> tokens({length});
+  for (Index p = 0; p < length; ++p) tokens(p) = static_cast<Token>((p * step + p * p) % 10);
+  return tokens;
+}
+
+/// The contract's way: a whole run for each layer and position, with the clean stream put in.
+Tensor<double> by_hooks(const Transformer<double>& model, const Tensor<Token>& clean,
+                        const Tensor<Token>& corrupted,
+                        const std::function<double(const Tensor<double>&)>& metric,
+                        const std::vector<Token>& positions) {
+  const auto cache = model.run_with_cache(clean).second;
+  Tensor<double> result({model.config().n_layers, clean.size(0)});
+  for (Index l = 0; l < result.size(0); ++l) {
+    for (Index p = 0; p < result.size(1); ++p) {
+      const std::string site = text("blocks.", l, ".hook_resid_pre");
+      result(l, p) = metric(model.run_with_hooks(
+          corrupted, {patch(site, cache, {.positions = {p}})}, {.positions = positions}));
+    }
+  }
+  return result;
+}
+
+TEST_CASE(
+    "Patching the residual stream gives what a whole run with the clean stream put in gives") {
+  TransformerConfig c = golden::config();
+  c.n_ctx = 21;
+  c.n_layers = 3;
+  std::vector<Token> positions;
+  SECTION("causal, all positions read") {}
+  SECTION("the last position read") { positions = {18}; }
+  SECTION("some positions read, and patches behind them change nothing") { positions = {2, 9}; }
+  SECTION("bidirectional") { c.attention_dir = AttentionDirection::bidirectional; }
+  SECTION("no norm, attention only") {
+    c.normalization = Normalization::none;
+    c.attn_only = true;
+  }
+  SECTION("parallel blocks, RMS") {
+    c.parallel_attn_mlp = true;
+    c.normalization = Normalization::RMS;
+  }
+  SECTION("an input for each of q, k and v") { c.use_split_qkv_input = true; }
+  const auto model = golden::model(c);
+  const auto clean = sequence(19, 3), corrupted = sequence(19, 7);
+  // Every number of the logits counts.
+  const auto metric = [](const Tensor<double>& logits) {
+    double sum = 0.0;
+    for_each_element(logits.view(),
+                     [&](Index i, const double& x) { sum += x * std::sin(double(i)); });
+    return sum;
+  };
+  const auto expected = by_hooks(model, clean, corrupted, metric, positions);
+  const auto result =
+      patch_resid_pre<double>(model, clean, corrupted, metric, {.positions = positions});
+  REQUIRE(result.shape() == Shape{3, 19});
+  for (Index l = 0; l < 3; ++l) {
+    for (Index p = 0; p < 19; ++p) {
+      CAPTURE(l, p);
+      CHECK(result(l, p) == Approx(expected(l, p)).epsilon(1e-10).margin(1e-10));
+    }
+  }
+  for (const int threads : {1, 2, 3}) {
+    CHECK(testing::bit_difference(
+              patch_resid_pre<double>(model, clean, corrupted, metric,
+                                      {.positions = positions, .threads = threads}),
+              result) == "");
+  }
+}
+
+TEST_CASE("The metric of a patched run sees logits of the shape that a run has") {
+  const auto model = golden::model();
+  const auto shape_seen = [&](const PatchingOptions& options) {
+    Shape seen;
+    (void)patch_resid_pre<double>(
+        model, sequence(5, 1), sequence(5, 2),
+        [&](const Tensor<double>& logits) {
+          seen = logits.shape();
+          return 0.0;
+        },
+        options);
+    return seen;
+  };
+  CHECK(shape_seen({}) == Shape{1, 5, 10});
+  CHECK(shape_seen({.positions = {1, 4}}) == Shape{1, 2, 10});
+}
+
+TEST_CASE("Patching refuses what it cannot do") {
+  auto model = golden::model();
+  const auto metric = [](const Tensor<double>&) { return 0.0; };
+  CHECK_THROWS_WITH(patch_resid_pre<double>(model, sequence(5, 1), sequence(6, 1), metric),
+                    "patch_resid_pre: clean is [5], corrupted is [6]: both must be one sequence of "
+                    "the same length");
+  CHECK_THROWS_AS(
+      patch_resid_pre<double>(model, sequence(5, 1), sequence(5, 2), metric, {.positions = {5}}),
+      ShapeError);
+  CHECK_THROWS_AS(
+      patch_resid_pre<double>(model, sequence(5, 1), sequence(5, 2), metric, {.positions = {3, 1}}),
+      ShapeError);
+  model.add_hook(zero("blocks.0.hook_attn_out"));
+  CHECK_THROWS_WITH(patch_resid_pre<double>(model, sequence(5, 1), sequence(5, 2), metric),
+                    ContainsSubstring("the model has hooks"));
+}
+
+}  // namespace
+}  // namespace hooked
