@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
-"""Writes what documents repeat from the sources: docs/ops.md, and the code in README.md and docs/start.md.
+"""Writes what documents repeat: docs/ops.md and the code in README.md and docs/start.md from the
+sources, the tables in README.md and docs/performance.md from the last run of the benchmarks.
 
     docs/make_pages.py           writes them
     docs/make_pages.py --check   fails, and says which, where they are out of date
 """
 
+import json
 import pathlib
 import re
 import sys
 import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = "bench/results/latest.json"  # bench/run.py says what stands there
+PEERS = {
+    "transformer_lens": "TransformerLens",
+    "torch": "PyTorch",
+    "torch_compile": "torch.compile",
+    "jax": "JAX",
+}
+DISTURBED = 0.1  # processors busy elsewhere, as in bench/run.py
 
 
 def ops_page() -> str:
@@ -31,8 +41,8 @@ def ops_page() -> str:
     return "\n".join(page)
 
 
-def with_examples(name: str) -> str:
-    """A page with the blocks behind `<!-- FILE -->` taken from examples/FILE, and those behind
+def with_examples(page: str) -> str:
+    """The page with the blocks behind `<!-- FILE -->` taken from examples/FILE, and those behind
     `<!-- FILE#PART -->` from between the lines `// [PART]` and the next such line in it."""
 
     def block(match: re.Match) -> str:
@@ -43,15 +53,155 @@ def with_examples(name: str) -> str:
         return f"{match['start']}\n{source.strip()}\n```"
 
     pattern = r"(?P<start><!-- (?P<file>[^\s#]+)(?P<part>#\w+)? -->\n```\w+)\n.*?```"
-    return re.sub(pattern, block, (ROOT / name).read_text(), flags=re.DOTALL)
+    return re.sub(pattern, block, page, flags=re.DOTALL)
+
+
+def number(x: float | None, unit: str = "") -> str:
+    """Three digits, or all that stand before the point."""
+    if x is None:
+        return "-"
+    return f"{x:.{0 if x >= 99.95 else 1 if x >= 9.995 else 2}f}{unit}"
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def measured(results: dict) -> list[dict]:
+    return [case for case in results["cases"] if "failed" not in case]
+
+
+def fastest(case: dict, peers: list[str]) -> str | None:
+    return min((p for p in peers if p in case["peers"]), key=case["peers"].get, default=None)
+
+
+def ratio(case: dict, peer: str | None) -> str:
+    return number(case["ratios"].get(peer), "x")
+
+
+def summary_table(results: dict) -> str:
+    rows = []
+    for case in measured(results):
+        other = fastest(case, [peer for peer in PEERS if peer != "transformer_lens"])
+        rows.append(
+            [f"`{case['case']}`", number(case["ours_ms"])]
+            + [number(case["peers"].get("transformer_lens")), ratio(case, "transformer_lens")]
+            + [f"{number(case['peers'][other])} ({PEERS[other]})" if other else "-"]
+            + [ratio(case, other)]
+        )
+    heads = ["ms", "hooked", "TransformerLens", "over ours", "fastest other", "over ours"]
+    return table(heads, rows)
+
+
+def times_table(results: dict) -> str:
+    def cell(case: dict, peer: str) -> str:
+        disagrees = case["agrees"].get(peer) is False
+        return "disagrees" if disagrees else number(case["peers"].get(peer))
+
+    rows = [
+        [f"`{case['case']}`", number(case["ours_ms"])]
+        + [cell(case, peer) for peer in PEERS]
+        + [ratio(case, "transformer_lens"), ratio(case, fastest(case, list(PEERS)))]
+        for case in measured(results)
+    ]
+    heads = ["ms", "hooked", *PEERS.values(), "TransformerLens over ours", "best peer over ours"]
+    return table(heads, rows)
+
+
+def floor_table(results: dict) -> str:
+    rows = []
+    for case in measured(results):
+        flops, rate, one = case["flops"], case["product_rate_gflops"], case["ours_one_thread_ms"]
+        rows.append(
+            [f"`{case['case']}`", f"{1e-9 * flops:.3g}", number(1e-6 * flops / rate)]
+            + [number(case["ours_ms"]), f"{100 * case['share_of_product_rate']:.0f}%"]
+            + [number(one), number(one and one / case["ours_ms"], "x")]
+            + [number(case["ours_blas_ms"])]
+        )
+    heads = ["", "GFLOP", "floor, ms", "reached, ms", "share of product rate"]
+    heads += ["one thread, ms", f"over {results['threads']} threads", "with OpenBLAS, ms"]
+    return table(heads, rows)
+
+
+def memory_table(results: dict) -> str:
+    rows = [
+        [f"`{case['case']}`"] + [number(case["peak_mb"].get(name)) for name in ("ours", *PEERS)]
+        for case in measured(results)
+    ]
+    return table(["MB", "hooked", *PEERS.values()], rows)
+
+
+def start_table(results: dict) -> str:
+    rows = [
+        [f"`{case['case']}`"]
+        + [number(case["startup_ms"].get(name)) for name in ("ours", "ours_first_step", *PEERS)]
+        for case in measured(results)
+    ]
+    return table(["ms", "hooked", "hooked's first step", *PEERS.values()], rows)
+
+
+def origin(results: dict) -> str:
+    """What the figures were made with, and what to hold against them."""
+    known = dict(results["versions"])
+    commit = known.pop("commit", "")
+    commit = commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
+    said = [
+        f"{results['machine']['processor']}, {results['machine']['system']}, threads: "
+        f"{results['threads']}; {results['date'][:10]}; bare products reach "
+        f"{number(results['product_rate_gflops'])} GFLOP/s; `{results['command']}`; "
+        f"commit {commit}; "
+        + ", ".join(f"{name} {version}" for name, version in known.items() if version)
+    ]
+    remarks: dict[str, list[str]] = {}
+    for case in results["cases"]:
+        here = []
+        if "failed" in case:
+            here.append(f"failed: {case['failed']}")
+        if case.get("busy_elsewhere", 0) > DISTURBED:
+            here.append(f"{case['busy_elsewhere']} processors were busy elsewhere")
+        here += [f"{name} did not rest between its turns" for name in case.get("not_idle", [])]
+        here += [f"{PEERS[p]} is missing, {why}" for p, why in case.get("missing", {}).items()]
+        for remark in here:
+            remarks.setdefault(remark, []).append(f"`{case['case']}`")
+    said += [f"{', '.join(cases)}: {remark}" for remark, cases in remarks.items()]
+    lines = ". ".join(said) + "."
+    return textwrap.fill(lines, 110, break_long_words=False, break_on_hyphens=False)
+
+
+def with_figures(page: str, results: dict | None) -> str:
+    """The page with what stands between `<!-- bench: NAME -->` and `<!-- end -->` taken from the
+    results; without any it says so there."""
+    parts = {
+        "summary": summary_table,
+        "times": times_table,
+        "floors": floor_table,
+        "memory": memory_table,
+        "start": start_table,
+        "origin": origin,
+    }
+
+    def part(match: re.Match) -> str:
+        lines = f"There is no `{RESULTS}` yet: `./dev bench` makes it."
+        if results is not None:
+            lines = parts[match["name"]](results)
+        return f"{match['start']}\n{lines}\n<!-- end -->"
+
+    pattern = r"(?P<start><!-- bench: (?P<name>\w+) -->)\n.*?<!-- end -->"
+    return re.sub(pattern, part, page, flags=re.DOTALL)
 
 
 def main() -> int:
     check = sys.argv[1:] == ["--check"]
     stale = 0
+    results = json.loads((ROOT / RESULTS).read_text()) if (ROOT / RESULTS).exists() else None
+    if results is None:
+        print(f"{RESULTS} is missing, and so are the figures in README.md and docs/performance.md:")
+        print("run ./dev bench, then ./dev docs")
+        stale = 1
     pages = {"docs/ops.md": ops_page()}
-    for name in ("README.md", "docs/start.md"):
-        pages[name] = with_examples(name)
+    for name in ("README.md", "docs/start.md", "docs/performance.md"):
+        pages[name] = with_figures(with_examples((ROOT / name).read_text()), results)
     for name, content in pages.items():
         path = ROOT / name
         if path.exists() and path.read_text() == content:
@@ -61,7 +211,7 @@ def main() -> int:
             stale = 1
         else:
             path.write_text(content)
-    return stale
+    return stale if check else 0
 
 
 if __name__ == "__main__":
