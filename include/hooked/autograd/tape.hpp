@@ -104,8 +104,13 @@ class Tape {
     }
   }
 
-  /// The gradient of a variable; zeros where backward did not come by.
+  /// The gradient of a variable; zeros where backward did not come by. Throws Error when its memory
+  /// was used again.
   View<const T> gradient(Variable<T> v) {
+    if (root(v.node()).recycled) {
+      fail<Error>("this gradient of ", v.shape(),
+                  " was passed on and its memory used again (Tape::recycling); keep the site's");
+    }
     const View<T> numbers = storage(v.node());
     bool& touched = root(v.node()).touched;
     if (!touched) for_each_element(numbers, [](Index, T& element) { element = T(0); });
@@ -173,6 +178,7 @@ class Tape {
     if (node.keeps_gradient || node.gradient.data() == nullptr) return;
     unused_.push_back(node.gradient);
     node.gradient = {};
+    node.recycled = true;
   }
   View<T> room_for_gradient(const Shape& shape) {
     for (std::size_t i = unused_.size(); i-- > 0;) {

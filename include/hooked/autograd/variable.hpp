@@ -29,6 +29,7 @@ struct Node {
   bool wants_gradient = false;
   bool touched = false;         // the gradient holds a value
   bool keeps_gradient = false;  // beyond the walk that brings it, also where memory is recycled
+  bool recycled = false;        // the gradient's memory has been used again
 };
 
 /// A handle on a value of a tape. Cheap to copy; valid until the tape is reset.

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/denormals.hpp"
 #include "hooked/core/shape.hpp"
 
 namespace hooked {
@@ -44,9 +45,10 @@ class ThreadPool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls `task(i)` for every i in [0, count) and returns when all are done. If tasks throw, the
-  /// exception of the lowest-numbered one that threw is thrown here.
+  /// exception of the lowest-numbered one that threw is thrown here. Tasks flush denormals.
   template <class Task>
   void run(Index count, Task&& task) {
+    const FlushDenormals flush;
     if (workers_.empty() || count <= 1) {
       for (Index i = 0; i < count; ++i) task(i);
       return;
@@ -101,6 +103,7 @@ class ThreadPool {
   }
 
   void work() {
+    const FlushDenormals flush;
     unsigned seen = 0;
     for (;;) {
       std::unique_lock lock(mutex_);

@@ -42,10 +42,20 @@ inline constexpr Index kTileColumns = kTilePackets* kPacket<T>;
 
 namespace detail {
 
+inline void prefetch_to_write(void* address) {
+#ifdef __GNUC__
+  __builtin_prefetch(address, 1);
+#endif
+}
+
 template <int M, int N, Scalar T>
 void tile(Strided<const T> a, const T* b, Index b_row, const TileTarget<T>& to, Index depth,
           Index columns) {
   using Eigen::internal::padd, Eigen::internal::pmadd, Eigen::internal::pmul;
+  // The target may lie far away: it is on its way while the sums are added up.
+  for (int m = 0; m < M; ++m) {
+    for (int n = 0; n < N; ++n) prefetch_to_write(to.c + m * to.c_row + n * kPacket<T>);
+  }
   // Plain arrays: the compiler keeps them in registers.
   Packet<T> sum[M][N];
   for (int m = 0; m < M; ++m) {
@@ -63,7 +73,13 @@ void tile(Strided<const T> a, const T* b, Index b_row, const TileTarget<T>& to, 
     b += b_row;
   }
   const Packet<T> scale = splat(to.scale);
+#ifdef __GNUC__
+#pragma GCC unroll 8  // so that the sums need not lie in memory
+#endif
   for (int m = 0; m < M; ++m) {
+#ifdef __GNUC__
+#pragma GCC unroll 8
+#endif
     for (int n = 0; n < N; ++n) {
       const TileTarget<T> at = to.from(m, n * kPacket<T>);
       const Index left = columns - n * kPacket<T>;

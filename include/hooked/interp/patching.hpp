@@ -8,6 +8,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -90,10 +91,10 @@ Variable<T> run_patched(const Network<T>& network, Pass<T>& pass, Index layer, I
 /// and go to several threads; the metric is called by the caller's thread alone, in order.
 /// Throws ShapeError when the sequences differ in length, Error when the model has hooks.
 template <Scalar T>
-Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
-                          View<const Token> corrupted,
-                          const std::function<double(const Tensor<T>&)>& metric,
-                          const PatchingOptions& options = {}) {
+Tensor<T> patch_resid_pre(
+    const Transformer<T>& model, View<const Token> clean, View<const Token> corrupted,
+    const std::type_identity_t<std::function<double(const Tensor<T>&)>>& metric,
+    const PatchingOptions& options = {}) {
   const auto flat = [](View<const Token> tokens) {
     return tokens.rank() == 2 && tokens.size(0) == 1 ? tokens.select(0, 0) : tokens;
   };

@@ -64,9 +64,11 @@ class Workspace {
   Workspace& operator=(const Workspace&) { return *this; }
 
   /// Calls `work(pass, i)` for all parts i < `parts`, on up to `threads` threads (0: as many as
-  /// there are processors). While the same model runs elsewhere, the caller works alone.
+  /// there are processors). While the same model runs elsewhere, the caller works alone. Denormals
+  /// are flushed, as in training.
   template <class Work>
   void run(const Parameters<T>& parameters, Index parts, int threads, Work work) {
+    const FlushDenormals flush;
     const auto part = [&](Index i) {
       const typename PassPool<T>::Lease pass(passes_, parameters);
       work(*pass, i);

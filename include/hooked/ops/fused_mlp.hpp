@@ -104,7 +104,7 @@ struct FusedMlp {
   }
 
  private:
-  static constexpr Index kRows = 96;
+  static constexpr Index kRows = 258;
 
   template <class T>
   static MatrixMap<T> block(T* data, Index n, Index width) {

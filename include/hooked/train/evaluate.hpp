@@ -75,9 +75,11 @@ Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
   const bool serial = !hooks.empty() || model.n_hooks() > 0;
   const Shares shares = ranks.share(chunks * 3 * width, (serial ? chunks : 1) * 3 * width);
   Tensor<double> sums({chunks, 3, width});  // losses, right ones, counted ones
+  PassPool<T> passes;
   const auto work = [&](Index c) {
     const Index first = c * kChunk, last = std::min(first + kChunk, data.size());
-    Pass<T> pass(model.parameters());
+    const typename PassPool<T>::Lease lease(passes, model.parameters());
+    Pass<T>& pass = *lease;
     HookPlan<T> plan = model.plan(hooks);
     pass.begin({.gradients = false, .positions = positions}, &plan);
     const auto logits = model.forward(pass, data.tokens.slice(0, first, last));
@@ -100,6 +102,7 @@ Evaluation evaluate(const Transformer<T>& model, const Dataset& data,
   ranks.agree([&] {
     const Index first = shares.begin() / (3 * width), last = shares.end() / (3 * width);
     if (serial) {
+      const FlushDenormals flush;
       for (Index c = first; c < last; ++c) work(c);
     } else {
       pool.run(last - first, [&](Index c) { work(first + c); });

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/thread_pool.hpp"
 #include "hooked/train/lane.hpp"
 #include "hooked/train/ranks.hpp"
-#include "hooked/core/thread_pool.hpp"
 
 namespace hooked {
 
