@@ -243,3 +243,19 @@ TEST_CASE("A poisoned tape shows what an op forgot to write") {
   CHECK(y.value()(0) == 1.0);
   CHECK(std::isnan(y.value()(1)));
 }
+
+TEST_CASE("A recycling tape gives the gradients of leaves and of nodes that keep theirs") {
+  Tape<double> tape;
+  tape.recycling = true;
+  const Tensor<double> numbers({2, 2}, {1, 2, 3, 4});
+  const auto x = tape.input(numbers);
+  const auto doubled = record<Scale>({2.0}, x), tripled = record<Scale>({3.0}, doubled);
+  tripled.node().keeps_gradient = true;
+  const auto shifted = record<Add>({}, tripled, tripled);
+  tape.backward(record<hooked::Sum>({1.0}, shifted));
+  CHECK(tape.gradient(x)(1, 1) == 12.0);
+  CHECK(tape.gradient(tripled)(0, 0) == 2.0);
+  CHECK_THROWS_WITH(tape.gradient(doubled),
+                    "this gradient of [2, 2] was passed on and its memory used again "
+                    "(Tape::recycling); keep the site's");
+}

@@ -97,6 +97,7 @@ class Tape {
       for (const Entry& entry : entries_) entry.out->touched = false;
     }
     walked_ = true;
+    if (recycling) unused_.reserve(entries_.capacity());
     accumulator(output.node()).array() += cotangent.reshape(output.shape()).array();
     for (std::size_t i = entries_.size(); i-- > 0;) {
       entries_[i].walk_back(*this, entries_[i].payload);
