@@ -103,7 +103,8 @@ void probe(const std::vector<double>& values, F work) {
 
 void run(const Case& c, int threads) {
   hooked::Transformer<float> model(c.config, hooked::Seed{0});
-  const auto& [tokens, labels] = c.data;
+  const auto& tokens = c.data.tokens;
+  const auto& labels = c.data.labels;
   switch (c.work) {
     case Work::train:
       return train(c, model, threads);

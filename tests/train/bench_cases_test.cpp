@@ -10,6 +10,7 @@
 namespace hooked {
 namespace {
 
+#ifdef NDEBUG  // models of this size are for optimised programs
 struct OnStep {
   std::function<void(const StepInfo&)> call;
   void on_step(const StepInfo& info) { call(info); }
@@ -28,8 +29,6 @@ Transformer<float> trained(const bench::Case& c, int steps, int threads,
   return model;
 }
 
-// Models of this size are for optimised programs.
-#ifdef NDEBUG
 TEST_CASE("No training case of the benchmarks calls the heap from its second step on") {
   if (!testing::AllocGuard::counting()) return;
   for (const bench::Case& c : bench::cases()) {

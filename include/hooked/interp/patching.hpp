@@ -124,7 +124,9 @@ Tensor<T> patch_resid_pre(
     only_streams.logits = false;
     return model.run_with_cache(clean, std::move(only_streams)).second;
   }();
-  const auto [corrupted_logits, corrupted_cache] = model.run_with_cache(corrupted, streams);
+  const auto corrupted_run = model.run_with_cache(corrupted, streams);
+  const Tensor<T>& corrupted_logits = corrupted_run.first;
+  const ActivationCache<T>& corrupted_cache = corrupted_run.second;
   const auto stream = [](const ActivationCache<T>& cache, Index l) {
     return cache.at("resid_pre", static_cast<int>(l)).select(0, 0);
   };
