@@ -14,6 +14,7 @@ import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = "bench/results/latest.json"  # bench/run.py says what stands there
+PROFILE = "bench/results/profile.json"
 PEERS = {
     "transformer_lens": "TransformerLens",
     "torch": "PyTorch",
@@ -141,6 +142,18 @@ def start_table(results: dict) -> str:
     return table(["ms", "hooked", "hooked's first step", *PEERS.values()], rows)
 
 
+def profile_table(_: dict) -> str:
+    path = ROOT / PROFILE
+    if not path.exists():
+        return f"There is no `{PROFILE}` yet: `./dev bench profile` makes it."
+    cases = json.loads(path.read_text())["cases"]
+    kinds = list(cases[0]["shares"])
+    rows = [
+        [f"`{case['case']}`"] + [f"{case['shares'][kind]:.0f}" for kind in kinds] for case in cases
+    ]
+    return table(["%", *kinds], rows)
+
+
 def origin(results: dict) -> str:
     """What the figures were made with, and what to hold against them."""
     known = dict(results["versions"])
@@ -178,6 +191,7 @@ def with_figures(page: str, results: dict | None) -> str:
         "floors": floor_table,
         "memory": memory_table,
         "start": start_table,
+        "profile": profile_table,
         "origin": origin,
     }
 

@@ -54,9 +54,10 @@ struct FusedMlp {
     const auto X = x.matrix();
     const auto Out = out.matrix(), Pre = pre.matrix();
     const Index width = W_in.size(1);
-    HOOKED_SCRATCH(T, post, std::min(kRows, X.rows()) * width);
-    for (Index r = 0; r < X.rows(); r += kRows) {
-      const Index n = std::min(kRows, X.rows() - r);
+    const Index block_rows = rows_of_block(width, X.rows());
+    HOOKED_SCRATCH(T, post, block_rows * width);
+    for (Index r = 0; r < X.rows(); r += block_rows) {
+      const Index n = std::min(block_rows, X.rows() - r);
       set_product(rows<const T>(X, r, n), W_in.matrix(), in_order("fused_mlp: b_in", b_in),
                   rows<T>(Pre, r, n));
       const auto value = [](const Packet<T>& v) { return Function::template value<T>(v); };
@@ -72,12 +73,12 @@ struct FusedMlp {
                        View<const T> dout, Acc<T> dx, Acc<T> dW_in, Acc<T> db_in, Acc<T> dW_out,
                        Acc<T> db_out) {
     const auto X = x.matrix(), Pre = pre.matrix(), dOut = dout.matrix();
-    const Index width = W_in.size(1), block_size = std::min(kRows, X.rows()) * width;
-    HOOKED_SCRATCH(T, post, block_size);
-    HOOKED_SCRATCH(T, dpre, block_size);
+    const Index width = W_in.size(1), block_rows = rows_of_block(width, X.rows());
+    HOOKED_SCRATCH(T, post, block_rows * width);
+    HOOKED_SCRATCH(T, dpre, block_rows * width);
     const Acc<T> dx_rows = dx.reshape({X.rows(), X.cols()});
-    for (Index r = 0; r < X.rows(); r += kRows) {
-      const Index n = std::min(kRows, X.rows() - r);
+    for (Index r = 0; r < X.rows(); r += block_rows) {
+      const Index n = std::min(block_rows, X.rows() - r);
       const auto dout_r = rows<const T>(dOut, r, n);
       set_product(dout_r, W_out.matrix().transpose(), block<T>(dpre, n, width));
       const T *const p = row_of(Pre, r), *const dpost = dpre;
@@ -99,12 +100,16 @@ struct FusedMlp {
   static std::vector<Sample<Args>> samples() {
     return {{{}, {{3, 4}, {4, 5}, {5}, {5, 4}, {4}}},
             {{}, {{2, 3, 1}, {1, 2}, {2}, {2, 3}, {3}}},
-            {{}, {{130, 3}, {3, 4}, {4}, {4, 2}, {2}}},
+            {{}, {{100, 2}, {2, 3000}, {3000}, {3000, 1}, {1}}},
             {{}, {{96, 32}, {32, 128}, {128}, {128, 32}, {32}}}};
   }
 
  private:
-  static constexpr Index kRows = 258;
+  // Blocks of 2^17 numbers (in float half a megabyte), but enough rows to be worth packing weights.
+  static Index rows_of_block(Index width, Index rows) {
+    constexpr Index kNumbers = Index{1} << 17, kFewest = 48;
+    return std::min(rows, std::max(kFewest, kNumbers / std::max<Index>(1, width)));
+  }
 
   template <class T>
   static MatrixMap<T> block(T* data, Index n, Index width) {
