@@ -59,7 +59,16 @@ struct CrossEntropy {
       map_packets(X.cols(), e, shifted_exp, x);
       e[label] = T(0);
       const auto itself = [](const Packet<T>& v) { return v; };
-      const double rest = sum_in_double<T>(X.cols(), itself, e);
+      double rest = sum_in_double<T>(X.cols(), itself, e);
+      constexpr double kFew = 1e-30;  // near the least that T's exp tells from 0
+      if (rest < kFew) {
+        rest = 0.0;
+        for (Index j = 0; j < X.cols(); ++j) {
+          const double p = j == label ? 0.0 : std::exp(static_cast<double>(x[j] - top));
+          e[j] = static_cast<T>(p);
+          rest += p;
+        }
+      }
       const double total = rest + std::exp(at_label);
       loss.data()[r] =
           static_cast<T>(at_label == 0.0 ? std::log1p(rest) : std::log(total) - at_label);
