@@ -30,14 +30,13 @@ struct Case {
   std::string name;
   Work work;
   hooked::TransformerConfig config;
-  hooked::Dataset data;               // the batch; probes have no labels
-  std::vector<Token> positions = {};  // where the loss is read; empty: everywhere
+  hooked::Dataset data;  // the batch; probes have no labels
   hooked::AdamW optimizer = {.lr = 1e-3, .weight_decay = 1.0, .betas = {0.9, 0.98}};
 };
 
 /// Every (a, b) drawn from p x p, "a b =", to be answered by (a + b) mod p at "=".
 inline hooked::Dataset modular_addition(Index p, Index examples) {
-  hooked::Dataset data{Tensor<Token>({examples, 3}), Tensor<Token>({examples, 1})};
+  hooked::Dataset data{Tensor<Token>({examples, 3}), Tensor<Token>({examples, 1}), {2}};
   std::vector<Index> pairs(static_cast<std::size_t>(p * p));
   for (Index i = 0; i < p * p; ++i) pairs[static_cast<std::size_t>(i)] = i;
   hooked::Random(hooked::Seed{0}, "pairs").permutation(pairs);
@@ -54,7 +53,7 @@ inline hooked::Dataset modular_addition(Index p, Index examples) {
 
 /// "a - b = sign |a-b|" with numbers below 100: the sign at position 3, the number at position 4.
 inline hooked::Dataset subtraction(Index examples) {
-  hooked::Dataset data{Tensor<Token>({examples, 5}), Tensor<Token>({examples, 2})};
+  hooked::Dataset data{Tensor<Token>({examples, 5}), Tensor<Token>({examples, 2}), {3, 4}};
   hooked::Random random(hooked::Seed{0}, "subtraction");
   for (Index i = 0; i < examples; ++i) {
     const Index a = random.below(100), b = random.below(100);
@@ -70,7 +69,7 @@ inline hooked::Dataset subtraction(Index examples) {
 
 /// Five numbers below 100 and "=", where the largest is to be given.
 inline hooked::Dataset maximum(Index examples) {
-  hooked::Dataset data{Tensor<Token>({examples, 6}, 100), Tensor<Token>({examples, 1}, 0)};
+  hooked::Dataset data{Tensor<Token>({examples, 6}, 100), Tensor<Token>({examples, 1}, 0), {5}};
   hooked::Random random(hooked::Seed{0}, "maximum");
   for (Index i = 0; i < examples; ++i) {
     for (Index p = 0; p < 5; ++p) {
@@ -163,9 +162,9 @@ inline std::vector<Case> cases() {
                                                  .d_vocab = 1000,
                                                  .attn_only = true};
   return {
-      {"modular_addition", Work::train, task(3, 114, 113), modular_addition(113, 3830), {2}},
-      {"subtraction", Work::train, task(5, 103, 103), subtraction(256), {3, 4}},
-      {"maximum", Work::train, task(6, 101, 101), maximum(512), {5}},
+      {"modular_addition", Work::train, task(3, 114, 113), modular_addition(113, 3830)},
+      {"subtraction", Work::train, task(5, 103, 103), subtraction(256)},
+      {"maximum", Work::train, task(6, 101, 101), maximum(512)},
       {"caesar", Work::train, caesar_model, caesar(512)},
       {"small_forward", Work::forward, small, text(1, 32, 100)},
       {"small_cache", Work::cache, small, text(1, 32, 100)},
@@ -197,8 +196,8 @@ inline double flops(const Case& c) {
   const Index d_attn = m.n_heads * m.d_head, d_mlp = m.attn_only ? 0 : m.d_mlp;
   const Index d_out = m.d_vocab_out == 0 ? m.d_vocab : m.d_vocab_out;
   const auto wanted_in = [&](Index position) {
-    return c.positions.empty() ||
-           std::find(c.positions.begin(), c.positions.end(), position) != c.positions.end();
+    const std::vector<Token>& read = c.data.positions;
+    return read.empty() || std::find(read.begin(), read.end(), position) != read.end();
   };
   // Multiplications of a run from block `start` on that leaves out positions before `first`.
   const auto run = [&](Index start, Index first) {

@@ -67,13 +67,10 @@ class Stopwatch {
 };
 
 void train(const Case& c, hooked::Transformer<float>& model, int threads) {
-  hooked::train(model, c.data,
-                {.optimizer = c.optimizer,
-                 .steps = 1'000'000'000,
-                 .positions = c.positions,
-                 .progress = false,
-                 .threads = threads},
-                Stopwatch());
+  hooked::train(
+      model, c.data,
+      {.optimizer = c.optimizer, .steps = 1'000'000'000, .progress = false, .threads = threads},
+      Stopwatch());
 }
 
 /// Mean cross-entropy of logits [batch, pos, d_vocab_out].
@@ -112,12 +109,13 @@ void run(const Case& c, int threads) {
       return probe({loss_of(model(tokens), labels)},
                    [&] { return model(tokens, {.threads = threads}); });
     case Work::cache:
-      return probe({loss_of(model.run_with_cache(tokens).first, labels)},
+      return probe({loss_of(model.run_with_cache(tokens).logits, labels)},
                    [&] { return model.run_with_cache(tokens, {.run = {.threads = threads}}); });
     case Work::patching: {
       const Index last = tokens.size(1) - 1;
-      const auto difference = [&](const hooked::Tensor<float>& logits) {
-        return logits(0, -1, labels(0, last)) - logits(0, -1, labels(1, last));
+      const auto difference = [&](hooked::Variable<float> logits) {
+        return hooked::element(logits, {0, -1, labels(0, last)}) -
+               hooked::element(logits, {0, -1, labels(1, last)});
       };
       const auto patched = [&] {
         return hooked::patch_resid_pre<float>(
@@ -149,7 +147,7 @@ void write(const Case& c, const std::filesystem::path& folder) {
   constexpr const char* kWork[] = {"train", "forward", "cache", "patching"};
   hooked::save_json(folder / "case.json", nlohmann::json{{"name", c.name},
                                                          {"work", kWork[static_cast<int>(c.work)]},
-                                                         {"positions", c.positions},
+                                                         {"positions", c.data.positions},
                                                          {"lr", c.optimizer.lr},
                                                          {"weight_decay", c.optimizer.weight_decay},
                                                          {"betas", c.optimizer.betas},

@@ -24,13 +24,6 @@ Variant variant(std::string text, Change change) {
   return {std::move(text), hooked::Transformer<float>(config).sites()};
 }
 
-const hooked::Site* find(const hooked::SiteTable& sites, const std::string& name) {
-  for (const hooked::Site& site : sites) {
-    if (site.name == name) return &site;
-  }
-  return nullptr;
-}
-
 std::string code(const std::string& text) { return "`" + text + "`"; }
 
 std::string joined(const std::vector<std::string>& parts, const std::string& last) {
@@ -53,34 +46,29 @@ int main() {
               [](C& c) { c.normalization = hooked::Normalization::none; }),
       variant("`positional_embedding` is none",
               [](C& c) { c.positional_embedding = hooked::PositionalEmbedding::none; })};
-  const std::vector<Variant> with{
-      variant("`use_attn_in`", [](C& c) { c.use_attn_in = true; }),
-      variant("`use_split_qkv_input`", [](C& c) { c.use_split_qkv_input = true; }),
-      variant("`use_attn_result`", [](C& c) { c.use_attn_result = true; }),
-      variant("`use_hook_mlp_in`", [](C& c) { c.use_hook_mlp_in = true; })};
 
   std::cout << "# All hook points\n\n"
                "In the order in which they fire, which is the order of a cache; `i` counts blocks "
-               "from 0.\nThe models themselves say what stands here (`./dev docs` writes it).\n\n"
+               "from 0.\nThose that fire when asked for take more work: a hook or a cache asks for "
+               "them by a name or glob\nthat "
+               "writes out their last word (`*.hook_result`), and then heads have inputs of their "
+               "own at\n`hook_attn_in` and `hook_q_input`, "
+               "`hook_k_input`, `hook_v_input`.\nThe models themselves say what stands here "
+               "(`./dev docs` writes it).\n\n"
                "| name | axes | fires |\n| --- | --- | --- |\n";
   for (const hooked::Site& site : usual) {
     std::string name = site.name, axes = code(site.axes_text());
     if (site.layer() == 0) name.replace(name.find('0'), 1, "i");
 
-    std::vector<std::string> missing, other_axes;
+    if (!site.axes_per_head.empty()) {
+      const int rank = static_cast<int>(site.axes_per_head.size());
+      axes += "; " + code(site.axes_text(rank)) + " where heads have inputs of their own";
+    }
+    std::vector<std::string> missing;
     for (const Variant& v : without) {
-      if (find(v.sites, site.name) == nullptr) missing.push_back(v.text);
+      if (!v.sites.contains(site.name)) missing.push_back(v.text);
     }
-    std::string changed;
-    for (const Variant& v : with) {
-      const std::string here = find(v.sites, site.name)->axes_text();
-      if (here == site.axes_text()) continue;
-      other_axes.push_back(v.text);
-      changed = code(here);
-    }
-    if (!other_axes.empty()) axes += "; " + changed + " with " + joined(other_axes, " or ");
-
-    std::string fires = site.switched_off_by.empty() ? "" : "with " + code(site.switched_off_by);
+    std::string fires = site.is_optional ? "when asked for" : "";
     if (!missing.empty()) {
       fires += std::string(fires.empty() ? "" : ", ") + "unless " + joined(missing, " or ");
     }

@@ -4,8 +4,8 @@
 
 int main() {
   // Every sequence "a b c =" of digits; the answer is read at position 3, the "=" (token 10).
-  hooked::Dataset data{hooked::Tensor<hooked::Token>({1000, 4}),
-                       hooked::Tensor<hooked::Token>({1000, 1})};
+  hooked::Dataset data{
+      hooked::Tensor<hooked::Token>({1000, 4}), hooked::Tensor<hooked::Token>({1000, 1}), {3}};
   for (int i = 0; i < 1000; ++i) {
     const int digits[] = {i / 100, i / 10 % 10, i % 10};
     for (int p = 0; p < 3; ++p) data.tokens(i, p) = digits[p];
@@ -29,7 +29,6 @@ int main() {
                                     {.optimizer = hooked::AdamW{.lr = 3e-3},
                                      .epochs = 60,
                                      .batch_size = 100,
-                                     .positions = {3},
                                      .validation = &test_set});
   std::cout << "test accuracy " << 100 * result.evaluation->accuracy << "%\n";
 
@@ -43,7 +42,7 @@ int main() {
   // Switch off one head at a time.
   for (hooked::Index head = 0; head < 2; ++head) {
     const auto ablated = hooked::evaluate(
-        model, test_set, {3}, {hooked::zero("blocks.0.attn.hook_z", {.heads = {head}})});
+        model, test_set, {hooked::zero("blocks.0.attn.hook_z", {.heads = {head}})});
     std::cout << "without head " << head << ": test accuracy " << 100 * ablated.accuracy << "%\n";
   }
 
@@ -53,7 +52,7 @@ int main() {
   };
   const auto gradients =
       model.run_with_cache(prompt, {.names = {"blocks.0.hook_resid_pre"}, .gradient_of = margin})
-          .second;
+          .cache;
   std::cout << "gradient norms by position:";
   for (int p = 0; p < 4; ++p) {
     std::cout << " " << gradients["blocks.0.hook_resid_pre_grad"].select(1, p).matrix().norm();

@@ -23,7 +23,7 @@ int main() {
   const auto [out, cache] = model.run_with_cache(tokens);  // every activation
   const auto few =
       model.run_with_cache(tokens, {.names = {"blocks.*.attn.hook_pattern"}, .logits = false})
-          .second;
+          .cache;
   std::cout << loss << few.at("pattern", 1);  // block 1
   const auto text = hooked::generate(model, tokens, {.max_new_tokens = 5, .do_sample = false});
 
@@ -48,7 +48,7 @@ int main() {
                                                           [](hooked::Variable<double> l) {
                                                             return hooked::element(l, {0, -1, 7});
                                                           }})
-                             .second;
+                             .cache;
   std::cout << gradients["blocks.0.hook_resid_pre_grad"];
 
   // [pass]
@@ -58,7 +58,8 @@ int main() {
   std::cout << pass.gradient("blocks.0.attn.W_Q").shape();
 
   // [data]
-  const hooked::Dataset data{tokens, hooked::Tensor<hooked::Token>({1, 1}, {5})};
+  const hooked::Dataset data{
+      .tokens = tokens, .labels = hooked::Tensor<hooked::Token>({1, 1}, {5}), .positions = {3}};
 
   // [training]
   const auto result =
@@ -67,7 +68,6 @@ int main() {
                      .schedule = hooked::Schedule::warmup(10).then(hooked::Schedule::cosine(90)),
                      .steps = 100,
                      .batch_size = 256,
-                     .positions = {3},
                      .directory = "tour-run",
                      .checkpoint_every = 50,
                      .resume = true});

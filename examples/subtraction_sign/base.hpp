@@ -21,11 +21,9 @@ inline void base_figures(const Study& study, const Options& options, Report& rep
                     .definition = "likeliest of 103 tokens at '=', all 10,000 pairs"},
                    study.base.accuracy, {within(98.55, 0.5), {95.0, 100.0}}));
 
-  hooked::ThreadPool pool(options.threads);
-  const hooked::Split parts = training_split(study.all, options);
-  const std::vector<Token> positions{kPositionEquals, kPositionSign};
+  const auto parts = training_split(study.all, options);
   const auto number = [&](const Dataset& data, const std::string& pairs) {
-    const auto e = evaluate(study.model, data, positions, pool);
+    const auto e = evaluate(study.model, data, {}, {.threads = options.threads});
     if (&data != &study.all) {
       report.add(hooked::report({.claim = "sign loss, " + pairs,
                                  .unit = "nats",

@@ -27,7 +27,7 @@ inline void path_check(const Study& study, Report& report) {
 inline void biases(const Study& study, Report& report) {
   const auto logits = collect_at(study.model, study.prompts, kPositionEquals, {},
                                  {hooked::zero(kEmbed, {.positions = {kPositionA, kPositionB}})})
-                          .first;
+                          .logits;
   const Score s = score(logits);
   const auto plus = static_cast<double>(logits(0, kPlus)),
              minus = static_cast<double>(logits(0, kMinus));

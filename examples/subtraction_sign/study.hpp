@@ -77,7 +77,7 @@ struct Study {
 
   /// The sign's score in a run with hooks.
   Score score_with(const std::vector<Hook<float>>& hooks) const {
-    return score(collect_at(model, prompts, kPositionEquals, {}, hooks).first);
+    return score(collect_at(model, prompts, kPositionEquals, {}, hooks).logits);
   }
   /// The sign's score when the activation of `site` at "=" is `values` [10000, width].
   Score score_replaced(const std::string& site, const Tensor<double>& values) const {

@@ -29,7 +29,9 @@ constexpr Token sign_of(Index a, Index b) { return a >= b ? kPlus : kMinus; }
 
 /// All ordered pairs, pair (a, b) in row 100 a + b: tokens [10000, 5], labels [10000, 2].
 inline Dataset all_pairs() {
-  Dataset all{Tensor<Token>({kPairs, kLength}), Tensor<Token>({kPairs, 2})};
+  Dataset all{Tensor<Token>({kPairs, kLength}),
+              Tensor<Token>({kPairs, 2}),
+              {kPositionEquals, kPositionSign}};
   for (Index a = 0; a < kNumbers; ++a) {
     for (Index b = 0; b < kNumbers; ++b) {
       const Index row = kNumbers * a + b;

@@ -56,7 +56,7 @@ inline Preset preset_of(const Options& options) {
 }
 
 /// The training pairs are drawn at random; the rest is for testing.
-inline hooked::Split training_split(const Dataset& all, const Options& options) {
+inline hooked::Split<Dataset> training_split(const Dataset& all, const Options& options) {
   return hooked::split(all, preset_of(options).training_pairs, seed_of(options));
 }
 
@@ -72,7 +72,6 @@ inline hooked::TrainOptions train_options(const Options& options, const Dataset&
               hooked::Schedule::warmup(warmup, 0.01).then(hooked::Schedule::cosine(steps - warmup)),
           .epochs = epochs,
           .batch_size = kBatch,
-          .positions = {kPositionEquals, kPositionSign},
           .validation = &all,
           .evaluate_every = std::max<Index>(1, steps / kEvaluations),
           .directory = options.out,
@@ -115,7 +114,7 @@ inline Transformer<float> train_or_load(const Options& options, const Dataset& a
     return hooked::load_model<float>(options.out);
   }
   Transformer<float> model(model_config(), seed_of(options));
-  const hooked::Split parts = training_split(all, options);
+  const auto parts = training_split(all, options);
   std::printf("training on %td of %td pairs for %td epochs\n", parts.train.size(), all.size(),
               preset_of(options).epochs);
   const hooked::TrainResult result = train(model, parts.train, train_options(options, all));

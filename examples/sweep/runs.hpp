@@ -34,10 +34,9 @@ inline json result_of(const Run& run, const std::filesystem::path& directory, in
                       " examples some must be for training and some "
                       "for testing");
   }
-  const hooked::Split parts = split(task.all, training, seed);
+  const auto parts = split(task.all, training, seed);
   hooked::Transformer<float> model(model_config(run.settings, task), seed);
   hooked::TrainOptions options = train_options(run.settings);
-  options.positions = task.positions;
   options.validation = &parts.test;
   options.directory = directory;
   options.checkpoint_every = 1000;  // so that what is interrupted loses seconds
@@ -46,8 +45,7 @@ inline json result_of(const Run& run, const std::filesystem::path& directory, in
   options.seed = seed;
   options.threads = threads;
   const hooked::TrainResult result = train(model, parts.train, options);
-  hooked::ThreadPool pool(threads);
-  return {{"train_loss", evaluate(model, parts.train, task.positions, pool).loss},
+  return {{"train_loss", evaluate(model, parts.train, {}, {.threads = threads}).loss},
           {"test_loss", result.evaluation->loss},
           {"test_accuracy", result.evaluation->accuracy},
           {"steps", result.steps},

@@ -29,7 +29,6 @@ struct TaskSettings {
 
 struct Task {
   Dataset all;
-  std::vector<Token> positions;
   Index vocabulary;
 };
 
@@ -38,8 +37,7 @@ template <class Fill>
 Task make_task(Index count, Index length, std::vector<Token> positions, Index vocabulary,
                Fill fill) {
   Task task{{Tensor<Token>({count, length}),
-             Tensor<Token>({count, static_cast<Index>(positions.size())})},
-            positions,
+             Tensor<Token>({count, static_cast<Index>(positions.size())}), positions},
             vocabulary};
   for (Index i = 0; i < count; ++i) fill(i, &task.all.tokens(i, 0), &task.all.labels(i, 0));
   return task;

@@ -32,13 +32,9 @@ TransformerConfig tiny() {
 }
 Tensor<Token> tiny_tokens() { return Tensor<Token>({2, 3}, {1, 2, 3, 4, 5, 6}); }
 
-/// As tiny(), with everything on that can be on together.
-TransformerConfig everything() {
-  TransformerConfig c = tiny();
-  c.n_layers = 2;
-  c.use_attn_result = c.use_split_qkv_input = c.use_hook_mlp_in = true;
-  return c;
-}
+/// Every site that always fires, and the optional ones.
+const std::vector<SiteSelector> kEverything{
+    "*", "*.hook_q_input", "*.hook_k_input", "*.hook_v_input", "*.hook_result", "*.hook_mlp_in"};
 
 /// Counts how often it is called.
 struct Counter {
@@ -208,8 +204,6 @@ TEST_CASE("A hook of a run acts after the hooks that stay") {
 TEST_CASE("Hooks fire in the order of the table of sites, which is the order of the cache") {
   TransformerConfig c = tiny();
   SECTION("as usual") {}
-  SECTION("everything on") { c = everything(); }
-  SECTION("one input for q, k and v") { c.use_attn_in = true; }
   SECTION("parallel") { c.parallel_attn_mlp = true; }
   SECTION("attention only, no norms, no positions") {
     c.attn_only = true;
@@ -224,37 +218,54 @@ TEST_CASE("Hooks fire in the order of the table of sites, which is the order of 
   };
   (void)model.run_with_hooks(tiny_tokens(), {Hook<double>("*", note)});
   for (const Site& site : model.sites()) {
-    if (site.switched_off_by.empty()) expected.push_back(site.name);
+    if (!site.is_optional) expected.push_back(site.name);
   }
   CHECK(fired == expected);
-  CHECK(model.run_with_cache(tiny_tokens()).second.names() == expected);
+  CHECK(model.run_with_cache(tiny_tokens()).cache.names() == expected);
+
+  // The optional ones stand where they fire.
+  if (c.attn_only) return;
+  fired.clear();
+  std::vector<Hook<double>> hooks;
+  for (const SiteSelector& all : kEverything) hooks.emplace_back(all, note);
+  hooks.emplace_back("*.hook_attn_in", note);
+  (void)model.run_with_hooks(tiny_tokens(), hooks);
+  CHECK(fired == model.sites().names());
 }
 
 TEST_CASE("Every activation has the shape that the table of sites says") {
-  TransformerConfig c = everything();
+  std::vector<SiteSelector> names = kEverything;
   SECTION("split inputs") {}
-  SECTION("one input") {
-    c.use_split_qkv_input = false;
-    c.use_attn_in = true;
-  }
+  SECTION("one input") { names = {"*", "*.hook_attn_in"}; }
+  SECTION("nothing optional") { names = {"*"}; }
+  TransformerConfig c = tiny();
+  c.n_layers = 2;
   const auto model = golden::model(c);
   const AxisSizes sizes = model.axis_sizes(2, 3);
   std::size_t checked = 0;
   const auto check_shape = [&](View<const double> x, const HookPoint& point) {
     CAPTURE(point.name());
-    CHECK(x.shape() == point.site.shape(sizes));
+    if (x.rank() == static_cast<int>(point.site.axes.size())) {
+      CHECK(x.shape() == point.site.shape(sizes));
+    } else {
+      CHECK(x.rank() == static_cast<int>(point.site.axes_per_head.size()));
+    }
     CHECK(point.layer() == (point.name().starts_with("blocks.1") ? 1
                             : point.name().starts_with("blocks") ? 0
                                                                  : -1));
     ++checked;
   };
-  (void)model.run_with_hooks(tiny_tokens(), {Hook<double>("*", check_shape)});
-  CHECK(checked > 40);
+  std::vector<Hook<double>> hooks;
+  for (const SiteSelector& name : names) hooks.emplace_back(name, check_shape);
+  (void)model.run_with_hooks(tiny_tokens(), hooks);
+  CHECK(checked > 35);
 }
 
 TEST_CASE("The optional hook points have one d_model vector for each head") {
-  const auto model = golden::model(everything());
-  const auto cache = model.run_with_cache(tiny_tokens()).second;
+  TransformerConfig c = tiny();
+  c.n_layers = 2;
+  const auto model = golden::model(c);
+  const auto cache = model.run_with_cache(tiny_tokens(), {.names = kEverything}).cache;
   for (const char* name : {"blocks.1.hook_q_input", "blocks.1.hook_k_input",
                            "blocks.1.hook_v_input", "blocks.1.attn.hook_result"}) {
     CHECK(cache[name].shape() == Shape{2, 3, 2, 5});
@@ -263,24 +274,71 @@ TEST_CASE("The optional hook points have one d_model vector for each head") {
   CHECK(cache["blocks.1.ln1.hook_scale"].shape() == Shape{2, 3, 2, 1});
   // The declaration says so too: nothing has to guess.
   const SiteTable& sites = model.sites();
-  CHECK(sites[sites.find("blocks.1.ln1.hook_scale")].axes_text() == "[batch, pos, head, 1]");
+  CHECK(sites[sites.find("blocks.1.ln1.hook_scale")].axes_text(4) == "[batch, pos, head, 1]");
+  CHECK(sites[sites.find("blocks.1.ln1.hook_scale")].axes_text(3) == "[batch, pos, 1]");
 }
 
-TEST_CASE("A hook on a switched-off point says which option switches it on") {
+TEST_CASE("Optional hook points fire when they are asked for, and only then") {
   const auto model = golden::model(tiny());
-  const auto check_error = [&](const std::string& name, const std::string& option) {
-    const std::string expected = "the hook point \"" + name + "\" never fires in this model: set " +
-                                 option + " in its config";
-    CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero(name)}), Equals(expected));
-    CHECK_THROWS_WITH(model.run_with_cache(tiny_tokens(), {.names = {name}}), Equals(expected));
-    auto copy = model;
-    CHECK_THROWS_WITH(copy.add_hook(zero(name)), Equals(expected));
-    CHECK_THROWS_WITH((void)copy.hooks({zero(name)}), Equals(expected));
+  const auto kept = [&](std::vector<SiteSelector> names) {
+    return model.run_with_cache(tiny_tokens(), {.names = std::move(names)}).cache.names();
   };
-  check_error("blocks.0.attn.hook_result", "use_attn_result");
-  check_error("blocks.0.hook_q_input", "use_split_qkv_input");
-  check_error("blocks.0.hook_attn_in", "use_attn_in");
-  check_error("blocks.0.hook_mlp_in", "use_hook_mlp_in");
+  using Names = std::vector<std::string>;
+  const auto all = kept({"*"});
+  CHECK(std::none_of(all.begin(), all.end(), [&](const std::string& name) {
+    return model.sites()[model.sites().find(name)].is_optional;
+  }));
+  CHECK(kept({"blocks.0.attn.hook_result"}) == Names{"blocks.0.attn.hook_result"});
+  CHECK(kept({"result0"}) == Names{"blocks.0.attn.hook_result"});
+  CHECK(kept({"blocks.*.hook_mlp_in"}) == Names{"blocks.0.hook_mlp_in"});
+  // Whatever fits nothing else asks for them too.
+  CHECK(kept({"blocks.0.hook_?_input"}) ==
+        Names{"blocks.0.hook_q_input", "blocks.0.hook_k_input", "blocks.0.hook_v_input"});
+  CHECK(kept({[](std::string_view name) { return name.ends_with("attn_in"); }}) ==
+        Names{"blocks.0.hook_attn_in"});
+  // What only covers them does not.
+  CHECK(kept({"blocks.0.attn.*"}).size() == 6);
+  CHECK(kept({[](std::string_view name) { return name.find("mlp") != name.npos; }}) ==
+        Names{"blocks.0.mlp.hook_pre", "blocks.0.mlp.hook_post", "blocks.0.hook_mlp_out"});
+}
+
+TEST_CASE("A site that fires several times keeps its calls apart") {
+  const auto model = golden::model(tiny());
+  const std::vector<SiteSelector> names{"blocks.0.hook_q_input", "blocks.0.ln1.hook_scale"};
+  const auto cache = model.run_with_cache(tiny_tokens(), {.names = names}).cache;
+  CHECK(cache.names() ==
+        std::vector<std::string>{"blocks.0.hook_q_input", "blocks.0.ln1.hook_scale:0",
+                                 "blocks.0.ln1.hook_scale:1", "blocks.0.ln1.hook_scale"});
+  std::vector<int> calls;
+  const auto note = [&](View<const double>, const HookPoint& point) {
+    calls.push_back(point.call);
+  };
+  (void)model.run_with_cache(tiny_tokens(),
+                             {.names = names, .hooks = {Hook<double>("scale0ln1", note)}});
+  CHECK(calls == std::vector<int>{0, 1, 2});
+  // An edit of the second call, the keys', leaves queries and values alone.
+  const auto edited =
+      model
+          .run_with_cache(tiny_tokens(), {.names = {"*", "blocks.0.hook_q_input"},
+                                          .hooks = {scale("blocks.0.ln1.hook_scale:1", 2.0)}})
+          .cache;
+  const auto plain =
+      model.run_with_cache(tiny_tokens(), {.names = {"*", "blocks.0.hook_q_input"}}).cache;
+  CHECK(equal(edited["q0"], plain["q0"]));
+  CHECK(!equal(edited["k0"], plain["k0"]));
+  CHECK(equal(edited["v0"], plain["v0"]));
+  CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("hook_embed:1")}),
+                    ContainsSubstring("\"hook_embed:1\" never fired"));
+}
+
+TEST_CASE("Short names are taken wherever names are") {
+  auto model = golden::model(tiny());
+  CHECK(equal(model.run_with_hooks(tiny_tokens(), {zero("q0")}),
+              model.run_with_hooks(tiny_tokens(), {zero("blocks.0.attn.hook_q")})));
+  CHECK(model.run_with_cache(tiny_tokens(), {.names = {"pattern0"}}).cache.names() ==
+        std::vector<std::string>{"blocks.0.attn.hook_pattern"});
+  model.add_hook(zero("mlp_out0"));
+  CHECK(model.n_hooks() == 1);
 }
 
 TEST_CASE("A wrong hook name lists the nearest ones, wherever it is given") {
@@ -297,9 +355,10 @@ TEST_CASE("A wrong hook name lists the nearest ones, wherever it is given") {
   CHECK_THROWS_WITH(model.sites().find(typo), ContainsSubstring("blocks.0.attn.hook_pattern"));
   CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("blocks.1.*")}),
                     ContainsSubstring("no hook point is named \"blocks.1.*\""));
-  // Short names are for caches and act_name(); the error says the full one.
-  CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("q0")}),
+  CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("q7")}),
                     ContainsSubstring("the nearest are: blocks.0.attn.hook_q, "));
+  CHECK_THROWS_WITH(zero("q0:first"), Equals("\"q0:first\": after the colon stands the number of a "
+                                             "call, from 0"));
   const auto nothing = [](std::string_view) { return false; };
   CHECK_THROWS_WITH(model.run_with_cache(tiny_tokens(), {.names = {nothing}}),
                     Equals("the predicate fits no hook point"));
@@ -321,7 +380,7 @@ TEST_CASE("A hook that the run does not reach is an error") {
                          .run_with_cache(tokens, {.names = {"blocks.*.hook_resid_pre"},
                                                   .hooks = {zero("blocks.*.attn.hook_z")},
                                                   .run = {.stop_at_layer = 1}})
-                         .second;
+                         .cache;
   CHECK(cache.names() == std::vector<std::string>{"blocks.0.hook_resid_pre"});
 }
 
@@ -332,11 +391,11 @@ TEST_CASE("A hook that overwrites values changes the run, and later hooks see it
   };
   Tensor<double> seen;
   const auto look = [&](View<const double> x, const HookPoint&) { seen = Tensor<double>(x); };
-  const Tensor<double> clean = model.run_with_cache(tiny_tokens()).second["hook_embed"];
+  const Tensor<double> clean = model.run_with_cache(tiny_tokens()).cache["hook_embed"];
   const Tensor<double> negated = model.run_with_hooks(
       tiny_tokens(), {Hook<double>("hook_embed", negate), Hook<double>("hook_embed", look)});
   CHECK(equal(seen, model.run_with_cache(tiny_tokens(), {.hooks = {scale("hook_embed", -1.0)}})
-                        .second["hook_embed"]));
+                        .cache["hook_embed"]));
   CHECK(seen(0, 0, 0) == -clean(0, 0, 0));
   CHECK(equal(negated, model.run_with_hooks(tiny_tokens(), {scale("hook_embed", -1.0)})));
 }
@@ -396,7 +455,7 @@ TEST_CASE("An edit that changes nothing and a hook that only looks change no bit
     for_each_element(tokens.view(), [](Index i, Token& t) { t = static_cast<Token>(i % 300); });
     const Tensor<float> logits = model(tokens);
     for (const Site& site : model.sites()) {
-      if (!site.switched_off_by.empty()) continue;
+      if (site.is_optional) continue;
       CAPTURE(site.name);
       const auto look = [](View<const float>, const HookPoint&) {};
       for (const Hook<float>& hook :
@@ -410,7 +469,6 @@ TEST_CASE("An edit that changes nothing and a hook that only looks change no bit
   SECTION("repeated tokens: each distinct row is computed once unless somebody looks") {
     repeated = true;
   }
-  SECTION("every option on") { c = everything(); }
   const auto model = golden::model(c);
   Tensor<Token> tokens({6, 3});
   for_each_element(tokens.view(), [&](Index i, Token& t) {
@@ -425,7 +483,7 @@ TEST_CASE("An edit that changes nothing and a hook that only looks change no bit
   };
   const Tensor<double> logits = model(tokens), gradients = gradient_of({});
   for (const Site& site : model.sites()) {
-    if (!site.switched_off_by.empty()) continue;
+    if (site.is_optional) continue;
     CAPTURE(site.name);
     const auto look = [](View<const double>, const HookPoint&) {};
     const auto nothing = [](Variable<double> x, const HookPoint&) { return x; };
@@ -443,19 +501,17 @@ TEST_CASE("A plan of hooks can serve many runs, and forgets the one before") {
   const auto model = golden::model();
   HookPlan<double> plan = model.plan({scale("blocks.1.hook_mlp_out", 2.0)});
   plan.keep("*hook_resid_pre", false);
-  auto cache = plan.make_cache(model.axis_sizes(2, 8));
-  CHECK(cache.size() == 2);
-  plan.write_into(cache, 0, 2);
+  CacheWriter<double> both(model.sites(), 2), one(model.sites(), 2);
+  plan.write_to(both, 0);
   Pass<double> pass(model.parameters());
   pass.begin({}, &plan);
   (void)model.forward(pass, golden::tokens());
   plan.check_all_fired();
-  plan.drop_unreached(cache);
-  CHECK(cache.size() == 2);
+  CHECK(both.finish().size() == 2);
+  plan.write_to(one, 0);
   pass.begin({}, &plan);
   (void)model.forward(pass, golden::tokens(), {.stop_at_layer = 1});
-  plan.drop_unreached(cache);
-  CHECK(cache.names() == std::vector<std::string>{"blocks.0.hook_resid_pre"});
+  CHECK(one.finish().names() == std::vector<std::string>{"blocks.0.hook_resid_pre"});
   CHECK_THROWS_WITH(plan.check_all_fired(), ContainsSubstring("never fired"));
 }
 
@@ -465,7 +521,7 @@ TEST_CASE("A plan of hooks can serve many runs, and forgets the one before") {
 Tensor<double> after(const Transformer<double>& model, const std::string& name,
                      std::vector<Hook<double>> hooks) {
   return model.run_with_cache(tiny_tokens(), {.names = {name}, .hooks = std::move(hooks)})
-      .second[name];
+      .cache[name];
 }
 
 using At = std::vector<Index>;
@@ -488,7 +544,7 @@ void check_each(const Tensor<double>& x, const Tensor<double>& old,
 
 TEST_CASE("Edits touch the units that they name and no others") {
   const auto model = golden::model(tiny());
-  const auto cache = model.run_with_cache(tiny_tokens()).second;
+  const auto cache = model.run_with_cache(tiny_tokens()).cache;
   const std::string resid = "blocks.0.hook_resid_pre", z = "blocks.0.attn.hook_z",
                     pattern = "blocks.0.attn.hook_pattern", post = "blocks.0.mlp.hook_post",
                     scores = "blocks.0.attn.hook_attn_scores";
@@ -540,14 +596,14 @@ TEST_CASE("One edit can act at many sites") {
   CHECK(equal(logits, model.run_with_hooks(golden::tokens(), {zero(is_z)})));
   // Without z, attention writes its output bias.
   const auto cache =
-      model.run_with_cache(golden::tokens(), {.hooks = {zero("blocks.*.attn.hook_z")}}).second;
+      model.run_with_cache(golden::tokens(), {.hooks = {zero("blocks.*.attn.hook_z")}}).cache;
   CHECK(equal(cache["blocks.1.hook_attn_out"], model["blocks.1.attn.b_O"].broadcast({2, 8, 8})));
 }
 
 TEST_CASE("Mean ablation puts the batch mean of a reference") {
   const auto model = golden::model(tiny());
   const std::string post = "blocks.0.mlp.hook_post";
-  const Tensor<double> clean = model.run_with_cache(tiny_tokens()).second[post];
+  const Tensor<double> clean = model.run_with_cache(tiny_tokens()).cache[post];
   check_each(after(model, post, {mean_ablate(post, clean, {.neurons = {2}})}), clean,
              [&](double x, const At& at) {
                return at[2] == 2 ? (clean(0, at[1], 2) + clean(1, at[1], 2)) / 2.0 : x;
@@ -572,7 +628,7 @@ TEST_CASE("Resample ablation gives every element the units of another one") {
                 Tensor<Token>({batch, 1}),
                 {.names = {name},
                  .hooks = {resample_ablate(name, reference.reshape({batch, 1, 1}), seed)}})
-            .second[name];
+            .cache[name];
     return std::vector<double>(x.data(), x.data() + batch);
   };
   const std::vector<double> first = taken_from(Seed{1});
@@ -636,7 +692,7 @@ TEST_CASE("An edit that does not fit its site says both shapes and where") {
 TEST_CASE("Gradients through edits agree with central differences") {
   auto model = golden::model(tiny());
   const auto tokens = tiny_tokens();
-  const auto cache = model.run_with_cache(Tensor<Token>({2, 3}, {6, 5, 4, 3, 2, 1})).second;
+  const auto cache = model.run_with_cache(Tensor<Token>({2, 3}, {6, 5, 4, 3, 2, 1})).cache;
   const std::string z = "blocks.0.attn.hook_z", post = "blocks.0.mlp.hook_post",
                     ln1 = "blocks.0.ln1.hook_scale", pattern = "blocks.0.attn.hook_pattern";
   const auto cube = [](Variable<double> x, const HookPoint&) {  // a user's own edit
@@ -684,10 +740,10 @@ TEST_CASE("A cache owns its numbers: a later hook that overwrites does not reach
   const auto erase = [](View<double> x, const HookPoint&) {
     for_each_element(x, [](Index, double& value) { value = 0.0; });
   };
-  const auto clean = model.run_with_cache(tokens).second;
+  const auto clean = model.run_with_cache(tokens).cache;
   const auto edited =
       model.run_with_cache(tokens, {.hooks = {Hook<double>("blocks.1.hook_resid_pre", erase)}})
-          .second;
+          .cache;
   // Both names mean one stream, but the edit came after the first was kept.
   CHECK(equal(edited["blocks.0.hook_resid_post"], clean["blocks.0.hook_resid_post"]));
   CHECK(equal(edited["blocks.1.hook_resid_pre"], Tensor<double>({2, 8, 8})));
@@ -696,7 +752,7 @@ TEST_CASE("A cache owns its numbers: a later hook that overwrites does not reach
 TEST_CASE("A cache keeps what was asked for: names, globs, predicates") {
   const auto model = golden::model();
   const auto names_of = [&](std::vector<SiteSelector> names) {
-    return model.run_with_cache(golden::tokens(), {.names = std::move(names)}).second.names();
+    return model.run_with_cache(golden::tokens(), {.names = std::move(names)}).cache.names();
   };
   CHECK(names_of({"ln_final.hook_scale", "hook_embed"}) ==
         std::vector<std::string>{"hook_embed", "ln_final.hook_scale"});
@@ -707,13 +763,13 @@ TEST_CASE("A cache keeps what was asked for: names, globs, predicates") {
 }
 
 TEST_CASE("The memory of a cache is known before the run") {
-  const auto model = golden::model(everything());
+  const auto model = golden::model();
   for (const bool gradients : {false, true}) {
     HookPlan<double> plan = model.plan();
     plan.keep("*", gradients);
     CacheOptions<double> options;
     if (gradients) options.gradient_of = golden::next_token_loss<double>(tiny_tokens());
-    const auto cache = model.run_with_cache(tiny_tokens(), options).second;
+    const auto cache = model.run_with_cache(tiny_tokens(), options).cache;
     CHECK(plan.bytes_to_keep(model.axis_sizes(2, 3)) == cache.bytes());
   }
 }
@@ -726,7 +782,7 @@ TEST_CASE("A cache without logits ends the run after the last block that is need
       golden::tokens(), {.names = {"blocks.0.attn.hook_pattern"}, .logits = false});
   CHECK(logits.numel() == 0);
   CHECK(cache.names() == std::vector<std::string>{"blocks.0.attn.hook_pattern"});
-  CHECK(equal(cache["pattern0"], model.run_with_cache(golden::tokens()).second["pattern0"]));
+  CHECK(equal(cache["pattern0"], model.run_with_cache(golden::tokens()).cache["pattern0"]));
   // A hook further up is needed too.
   (void)model.run_with_cache(golden::tokens(), {.names = {"hook_embed"},
                                                 .hooks = {Hook<double>("unembed.hook_out", count)},
@@ -735,7 +791,7 @@ TEST_CASE("A cache without logits ends the run after the last block that is need
 }
 
 TEST_CASE("A cache is read by full name, short name, or name, block and kind of layer") {
-  const auto cache = golden::model().run_with_cache(golden::tokens()).second;
+  const auto cache = golden::model().run_with_cache(golden::tokens()).cache;
   const auto& q = cache["blocks.1.attn.hook_q"];
   CHECK(&cache["q1"] == &q);
   CHECK(&cache.at("q", 1) == &q);
@@ -754,7 +810,7 @@ TEST_CASE("A cache is read by full name, short name, or name, block and kind of 
 }
 
 TEST_CASE("One site of all blocks can be stacked") {
-  const auto cache = golden::model().run_with_cache(golden::tokens()).second;
+  const auto cache = golden::model().run_with_cache(golden::tokens()).cache;
   const Tensor<double> z = cache.stack_activation("z");
   CHECK(z.shape() == Shape{2, 2, 8, 2, 4});
   CHECK(equal(z.select(0, 1), cache["z1"]));
@@ -766,10 +822,10 @@ TEST_CASE("One site of all blocks can be stacked") {
 
 TEST_CASE("The batch axis can be dropped only when it is one") {
   const auto model = golden::model(tiny());
-  auto one = model.run_with_cache(Tensor<Token>({3}, {1, 2, 3})).second;
+  auto one = model.run_with_cache(Tensor<Token>({3}, {1, 2, 3})).cache;
   one.remove_batch_dim();
   CHECK(one["pattern0"].shape() == Shape{2, 3, 3});
-  auto two = model.run_with_cache(tiny_tokens()).second;
+  auto two = model.run_with_cache(tiny_tokens()).cache;
   CHECK_THROWS_WITH(two.remove_batch_dim(),
                     Equals("remove_batch_dim: hook_embed is [2, 3, 5], its first axis must be a "
                            "batch of 1"));
@@ -792,7 +848,7 @@ TEST_CASE("Gradients at sites do not add up over runs") {
         .run_with_cache(tiny_tokens(),
                         {.names = {"hook_embed"},
                          .gradient_of = golden::next_token_loss<double>(tiny_tokens())})
-        .second["hook_embed_grad"];
+        .cache["hook_embed_grad"];
   };
   const Tensor<double> first = gradient();
   CHECK(equal(gradient(), first));
@@ -818,7 +874,7 @@ TEST_CASE("Gradients at sites are those of what goes on from there") {
                          .run_with_cache(tiny_tokens(), {.names = {"unembed.*"},
                                                          .hooks = {scale("unembed.hook_out", 2.0)},
                                                          .gradient_of = sum})
-                         .second;
+                         .cache;
   CHECK(equal(cache["unembed.hook_out_grad"], Tensor<double>({2, 3, 7}, 1.0)));
   double expected = 0.0;  // d sum / d in[m] = 2 sum_v W_U[m, v]
   for (Index v = 0; v < 7; ++v) expected += 2.0 * model["unembed.W_U"](4, v);
@@ -833,7 +889,7 @@ TEST_CASE("A gradient at a site that nothing depends on is zero") {
                           {.names = {"blocks.0.mlp.hook_pre", "blocks.0.mlp.hook_post"},
                            .hooks = {zero("blocks.0.mlp.hook_post")},
                            .gradient_of = golden::next_token_loss<double>(tiny_tokens())})
-          .second;
+          .cache;
   CHECK(equal(cache["blocks.0.mlp.hook_pre_grad"], Tensor<double>({2, 3, 6})));
   CHECK(!equal(cache["blocks.0.mlp.hook_post_grad"], Tensor<double>({2, 3, 6})));
 }

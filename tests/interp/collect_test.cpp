@@ -53,7 +53,7 @@ TEST_CASE("An activation replaced by itself changes nothing, by zero it is an ab
   const auto [logits, cache] = collect_at(model, tokens, 2, {post});
   const auto same = logits_with(model, tokens, 2, post, cache[post]);
   const auto none = logits_with(model, tokens, 2, post, Tensor<double>({600, 6}));
-  const auto ablated = collect_at<double>(model, tokens, 2, {}, {zero(post)}).first;
+  const auto ablated = collect_at<double>(model, tokens, 2, {}, {zero(post)}).logits;
   for (Index i = 0; i < logits.numel(); ++i) {
     REQUIRE(same.data()[i] == Approx(logits.data()[i]));
     REQUIRE(none.data()[i] == Approx(ablated.data()[i]));

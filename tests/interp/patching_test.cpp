@@ -20,16 +20,17 @@ Tensor<Token> sequence(Index length, Index step) {
 
 /// The contract's way: a whole run for each layer and position, with the clean stream put in.
 Tensor<double> by_hooks(const Transformer<double>& model, const Tensor<Token>& clean,
-                        const Tensor<Token>& corrupted,
-                        const std::function<double(const Tensor<double>&)>& metric,
+                        const Tensor<Token>& corrupted, const Metric<double>& metric,
                         const std::vector<Token>& positions) {
-  const auto cache = model.run_with_cache(clean).second;
+  Tape<double> tape;
+  const auto cache = model.run_with_cache(clean).cache;
   Tensor<double> result({model.config().n_layers, clean.size(0)});
   for (Index l = 0; l < result.size(0); ++l) {
     for (Index p = 0; p < result.size(1); ++p) {
       const std::string site = text("blocks.", l, ".hook_resid_pre");
-      result(l, p) = metric(model.run_with_hooks(
-          corrupted, {patch(site, cache, {.positions = {p}})}, {.positions = positions}));
+      const Tensor<double> logits = model.run_with_hooks(
+          corrupted, {patch(site, cache, {.positions = {p}})}, {.positions = positions});
+      result(l, p) = value_of<double>(metric, tape, logits);
     }
   }
   return result;
@@ -53,15 +54,14 @@ TEST_CASE(
     c.parallel_attn_mlp = true;
     c.normalization = Normalization::RMS;
   }
-  SECTION("an input for each of q, k and v") { c.use_split_qkv_input = true; }
   const auto model = golden::model(c);
   const auto clean = sequence(19, 3), corrupted = sequence(19, 7);
   // Every number of the logits counts.
-  const auto metric = [](const Tensor<double>& logits) {
+  const auto metric = [](Variable<double> logits) {
     double sum = 0.0;
-    for_each_element(logits.view(),
+    for_each_element(logits.value(),
                      [&](Index i, const double& x) { sum += x * std::sin(double(i)); });
-    return sum;
+    return logits.tape().constant_copy(Tensor<double>::scalar(sum));
   };
   const auto expected = by_hooks(model, clean, corrupted, metric, positions);
   const auto result =
@@ -83,13 +83,13 @@ TEST_CASE(
 
 TEST_CASE("The metric of a patched run sees logits of the shape that a run has") {
   const auto model = golden::model();
-  const auto shape_seen = [&](const PatchingOptions& options) {
+  const auto shape_seen = [&](const SweepOptions& options) {
     Shape seen;
     (void)patch_resid_pre<double>(
         model, sequence(5, 1), sequence(5, 2),
-        [&](const Tensor<double>& logits) {
+        [&](Variable<double> logits) {
           seen = logits.shape();
-          return 0.0;
+          return mean(logits);
         },
         options);
     return seen;
@@ -100,10 +100,14 @@ TEST_CASE("The metric of a patched run sees logits of the shape that a run has")
 
 TEST_CASE("Patching refuses what it cannot do") {
   auto model = golden::model();
-  const auto metric = [](const Tensor<double>&) { return 0.0; };
-  CHECK_THROWS_WITH(patch_resid_pre<double>(model, sequence(5, 1), sequence(6, 1), metric),
-                    "patch_resid_pre: clean is [5], corrupted is [6]: both must be one sequence of "
-                    "the same length");
+  const auto metric = [](Variable<double> logits) { return mean(logits); };
+  CHECK_THROWS_WITH(
+      patch_resid_pre<double>(model, sequence(5, 1), sequence(6, 1), metric),
+      "patch_resid_pre: clean is [1, 5], corrupted is [1, 6]: both must be of the same "
+      "length");
+  const auto no_scalar = [](Variable<double> logits) { return logits; };
+  CHECK_THROWS_WITH(patch_resid_pre<double>(model, sequence(5, 1), sequence(5, 2), no_scalar),
+                    "a metric must give a scalar, this one gave [1, 5, 10] for logits [1, 5, 10]");
   CHECK_THROWS_AS(
       patch_resid_pre<double>(model, sequence(5, 1), sequence(5, 2), metric, {.positions = {5}}),
       ShapeError);

@@ -78,8 +78,7 @@ TEST_CASE("A config is written under the keys of HookedTransformerConfig, resolv
         R"("final_rms":false,"attn_only":false,"parallel_attn_mlp":false,)"
         R"("positional_embedding_type":"standard","attention_dir":"causal","use_attn_scale":true,)"
         R"("attn_scale":2.0,"scale_attn_by_inverse_layer_idx":false,"init_mode":"gpt2",)"
-        R"("initializer_range":0.32659863237109044,"use_attn_result":false,)"
-        R"("use_split_qkv_input":false,"use_attn_in":false,"use_hook_mlp_in":false})");
+        R"("initializer_range":0.32659863237109044})");
   const auto unresolved = config_to_json(small());
   CHECK(unresolved["d_vocab_out"] == -1);
   CHECK(unresolved["attn_scale"] == -1.0);
@@ -107,11 +106,10 @@ TEST_CASE("Every setting of a config comes back from JSON", "[io]") {
   CHECK(there_and_back([](C& c) { c.positional_embedding = PositionalEmbedding::none; }));
   CHECK(there_and_back([](C& c) { c.n_layers = 0, c.n_heads = 3, c.d_vocab_out = 2; }));
   CHECK(there_and_back([](C& c) { c.eps = 1.0 / 3, c.final_rms = true, c.attn_only = true; }));
-  CHECK(there_and_back([](C& c) { c.parallel_attn_mlp = true, c.use_attn_result = true; }));
+  CHECK(there_and_back([](C& c) { c.parallel_attn_mlp = true; }));
   CHECK(there_and_back([](C& c) { c.use_attn_scale = false, c.attn_scale = 0.1; }));
   CHECK(there_and_back([](C& c) { c.scale_attn_by_inverse_layer_idx = true; }));
-  CHECK(there_and_back([](C& c) { c.use_split_qkv_input = true, c.use_hook_mlp_in = true; }));
-  CHECK(there_and_back([](C& c) { c.use_attn_in = true, c.freeze_biases = true; }));
+  CHECK(there_and_back([](C& c) { c.freeze_biases = true; }));
 }
 
 TEST_CASE("Missing keys and null keep the defaults", "[io]") {
@@ -371,7 +369,7 @@ TEST_CASE("A damaged model file loads or is one of our errors, never half a mode
 TEST_CASE("A cache becomes an .npz under the names of its sites", "[io]") {
   const scratch::Directory directory;
   const auto model = filled<double>(small());
-  const auto cache = model.run_with_cache(tokens(), {.names = {"*hook_pattern", "*mlp.*"}}).second;
+  const auto cache = model.run_with_cache(tokens(), {.names = {"*hook_pattern", "*mlp.*"}}).cache;
   save_npz(cache, directory / "cache.npz");
   const NpzFile file(directory / "cache.npz");
   CHECK(file.names() == std::vector<std::string>{"blocks.0.attn.hook_pattern",
@@ -429,10 +427,8 @@ TEST_CASE("HookedTransformer loads our models, we load its, and the logits agree
       {"bidirectional", small_with([](C& c) {
          c.attention_dir = AttentionDirection::bidirectional, c.parallel_attn_mlp = true;
        })},
-      {"two_scales", small_with([](C& c) {
-         c.n_layers = 2, c.scale_attn_by_inverse_layer_idx = true, c.use_attn_result = true;
-       })},
-      {"split", small_with([](C& c) { c.use_split_qkv_input = true, c.use_hook_mlp_in = true; })},
+      {"two_scales",
+       small_with([](C& c) { c.n_layers = 2, c.scale_attn_by_inverse_layer_idx = true; })},
   };
   const scratch::Directory directory;
   for (const auto& [name, config] : models) {

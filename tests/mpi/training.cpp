@@ -55,7 +55,8 @@ constexpr Token kNumbers = 11;
 
 /// All "a b =" with a, b in 0..10 and "=" as token 11; the label is (a + b) mod 11.
 Dataset sums() {
-  Dataset data{Tensor<Token>({kNumbers * kNumbers, 3}), Tensor<Token>({kNumbers * kNumbers, 1})};
+  Dataset data{
+      Tensor<Token>({kNumbers * kNumbers, 3}), Tensor<Token>({kNumbers * kNumbers, 1}), {2}};
   for (Token i = 0; i < kNumbers * kNumbers; ++i) {
     data.tokens(i, 0) = i / kNumbers;
     data.tokens(i, 1) = i % kNumbers;
@@ -71,7 +72,7 @@ Dataset many(const Dataset& data) {
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     chosen[i] = static_cast<Index>(i) * 7 % data.size();
   }
-  return data.subset(chosen);
+  return subset(data, chosen);
 }
 
 struct Settings {
@@ -134,7 +135,6 @@ void run(const Settings& settings, const std::filesystem::path& out, const Ranks
   TrainOptions options{.optimizer = AdamW{.lr = last("other_lr") ? 1e-2 : 5e-3},
                        .steps = settings("steps", 12),
                        .batch_size = settings("nan") ? 0 : 50,
-                       .positions = {2},
                        .max_grad_norm = 0.5,
                        .progress = false,
                        .lanes = settings("lanes", 5),

@@ -20,11 +20,7 @@ Transformer<float> trained(const bench::Case& c, int steps, int threads,
                            const std::function<void(const StepInfo&)>& on_step) {
   Transformer<float> model(c.config, Seed{0});
   train(model, c.data,
-        {.optimizer = c.optimizer,
-         .steps = steps,
-         .positions = c.positions,
-         .progress = false,
-         .threads = threads},
+        {.optimizer = c.optimizer, .steps = steps, .progress = false, .threads = threads},
         OnStep{on_step});
   return model;
 }

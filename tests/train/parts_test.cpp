@@ -31,7 +31,7 @@ struct OneNumber {
 
   double step(double g, double lr_factor = 1.0) {
     gradient(0) = g;
-    optimizer.step(parameters.slab(), gradient.view(), lr_factor, 0, 16);
+    optimizer.step(parameters, gradient.view(), lr_factor, 0, 16);
     optimizer.finish_step();
     return parameters["p"](0);
   }
@@ -136,7 +136,7 @@ TEST_CASE("Optimisers take the steps that PyTorch takes", "[train]") {
     CAPTURE(step);
     gradients.set("a", numbers(expected["gradients"][step][0]));
     gradients.set("b", numbers(expected["gradients"][step][1]));
-    optimizer.step(parameters.slab(), gradients.slab().view(), 1.0, 0, 32);
+    optimizer.step(parameters, gradients.slab().view(), 1.0, 0, 32);
     optimizer.finish_step();
     const auto& after = expected["weights"][step + 1];
     for (Index i = 0; i < 3; ++i) {
@@ -155,9 +155,9 @@ TEST_CASE("A step may be taken in parts, in any order", "[train]") {
   Parameters<double> parts = whole, gradients = whole;
   for (Index i = 0; i < 64; ++i) gradients.slab()(i) = std::sin(static_cast<double>(i));
   Optimizer<double> at_once(settings, whole), in_parts(settings, parts);
-  at_once.step(whole.slab(), gradients.slab().view(), 1.0, 0, 64);
-  in_parts.step(parts.slab(), gradients.slab().view(), 1.0, 32, 64);
-  in_parts.step(parts.slab(), gradients.slab().view(), 1.0, 0, 32);
+  at_once.step(whole, gradients.slab().view(), 1.0, 0, 64);
+  in_parts.step(parts, gradients.slab().view(), 1.0, 32, 64);
+  in_parts.step(parts, gradients.slab().view(), 1.0, 0, 32);
   for (Index i = 0; i < 64; ++i) CHECK(whole.slab()(i) == parts.slab()(i));
 }
 
@@ -167,13 +167,13 @@ TEST_CASE("The first group that fits a parameter counts, and frozen parameters s
   Parameters<double> gradients = parameters;
   Optimizer<double> grouped(Sgd{.lr = 1.0}, parameters,
                             {{.names = "b", .lr_factor = 0.25}, {.names = "*", .lr_factor = 0.5}});
-  grouped.step(parameters.slab(), gradients.slab().view(), 1.0, 0, 32);
+  grouped.step(parameters, gradients.slab().view(), 1.0, 0, 32);
   CHECK(parameters["a"](0) == 0.5);
   CHECK(parameters["b"](0) == 0.75);
 
   parameters.freeze("a");
   Optimizer<double> frozen(Sgd{.lr = 1.0}, parameters);
-  frozen.step(parameters.slab(), gradients.slab().view(), 1.0, 0, 32);
+  frozen.step(parameters, gradients.slab().view(), 1.0, 0, 32);
   CHECK(parameters["a"](0) == 0.5);
   CHECK(parameters["b"](0) == -0.25);
 }
@@ -274,7 +274,7 @@ TEST_CASE("A subset has the chosen examples in their order", "[train]") {
   CHECK(data.size() == 5);
   CHECK(Dataset().size() == 0);
   const std::vector<Index> chosen{3, 0, 3};
-  const Dataset part = data.subset(chosen);
+  const Dataset part = subset(data, chosen);
   CHECK(part.tokens.shape() == Shape{3, 2});
   CHECK(part.labels.shape() == Shape{3, 1});
   for (Index i = 0; i < 3; ++i) {
@@ -282,7 +282,7 @@ TEST_CASE("A subset has the chosen examples in their order", "[train]") {
     CHECK(part.tokens(i, 1) == 100 + chosen[static_cast<std::size_t>(i)]);
     CHECK(part.labels(i, 0) == 200 + chosen[static_cast<std::size_t>(i)]);
   }
-  CHECK_THROWS_AS(data.subset(std::vector<Index>{5}), ShapeError);
+  CHECK_THROWS_AS(subset(data, std::vector<Index>{5}), ShapeError);
 }
 
 TEST_CASE("A split is two disjoint parts that make up the whole, the same for the same seed",
@@ -293,7 +293,7 @@ TEST_CASE("A split is two disjoint parts that make up the whole, the same for th
     for (Index i = 0; i < part.size(); ++i) found.push_back(part.tokens(i, 0));
     return found;
   };
-  const Split a = split(data, 15, Seed{1}), b = split(data, 15, Seed{1}), c = split(data, 15, {});
+  const auto a = split(data, 15, Seed{1}), b = split(data, 15, Seed{1}), c = split(data, 15, {});
   CHECK(a.train.size() == 15);
   CHECK(a.test.size() == 5);
   std::vector<Token> all = firsts(a.train);

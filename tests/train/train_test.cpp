@@ -27,7 +27,7 @@ namespace {
 
 /// All sixteen "a b =" with a, b in 0..3 and "=" as token 4; the label is (a + b) mod 4.
 Dataset sums() {
-  Dataset data{Tensor<Token>({16, 3}), Tensor<Token>({16, 1})};
+  Dataset data{Tensor<Token>({16, 3}), Tensor<Token>({16, 1}), {2}};
   for (Token i = 0; i < 16; ++i) {
     data.tokens(i, 0) = i / 4;
     data.tokens(i, 1) = i % 4;
@@ -69,11 +69,7 @@ TrainResult run(Transformer<T>& model, const TrainOptions& options, Listener lis
 
 /// `steps` steps on the sums, on one thread.
 TrainOptions plain(Index steps) {
-  return {.optimizer = AdamW{.lr = 1e-2},
-          .steps = steps,
-          .positions = {2},
-          .progress = false,
-          .threads = 1};
+  return {.optimizer = AdamW{.lr = 1e-2}, .steps = steps, .progress = false, .threads = 1};
 }
 
 template <Scalar T = double>
@@ -83,11 +79,22 @@ Tensor<T> trained(const TrainOptions& options, Listener listener = {}) {
   return model.parameters().slab();
 }
 
-std::vector<Index> all_of_them(const Dataset& data) {
-  std::vector<Index> all(static_cast<std::size_t>(data.size()));
-  std::iota(all.begin(), all.end(), Index{0});
-  return all;
-}
+/// The lanes of a run on the whole of a data set.
+template <Scalar T>
+struct LanesOf {
+  LanesOf(Transformer<T>& model, const Dataset& data, int count)
+      : models({trained("model", model)}),
+        job(model, batches_of(data, 0, Seed{}), objective),
+        lanes(models, job, none, count) {}
+
+  BatchResult gradient(ThreadPool& pool) { return lanes.gradient(0, pool); }
+
+  const CrossEntropyLoss objective = {};
+  const std::vector<SiteSelector> none = {};
+  Together<T> models;
+  detail::JobOf<T, Model<TransformerNetwork<T>>, Batches<Dataset>, CrossEntropyLoss> job;
+  Lanes<T> lanes;
+};
 
 }  // namespace
 
@@ -96,7 +103,7 @@ std::vector<Index> all_of_them(const Dataset& data) {
 TEST_CASE("A run learns a task and says how it went", "[train]") {
   const Dataset data = sums();
   Transformer<double> model(tiny(), Seed{1});
-  const double before = evaluate(model, data, {2}).loss;
+  const double before = evaluate(model, data).loss;
   TrainOptions options = plain(150);
   options.validation = &data;
   options.schedule = Schedule::warmup(10, 0.1);
@@ -120,7 +127,7 @@ TEST_CASE("A run learns a task and says how it went", "[train]") {
   CHECK(!result.stopped_early);
   CHECK(result.seconds > 0.0);
   CHECK(result.evaluation->accuracy == 1.0);
-  CHECK(result.evaluation->loss == evaluate(model, data, {2}).loss);
+  CHECK(result.evaluation->loss == evaluate(model, data).loss);
 }
 
 TEST_CASE("A step of SGD is lr against the gradient of the mean loss", "[train]") {
@@ -128,8 +135,9 @@ TEST_CASE("A step of SGD is lr against the gradient of the mean loss", "[train]"
   const Tensor<double> before = model.parameters().slab();
   const Dataset data = sums();
   ThreadPool pool(1);
-  Lanes<double> lanes(model, {2}, 1);
-  const BatchResult batch = lanes.gradient(data, all_of_them(data), pool);
+  LanesOf<double> one(model, data, 1);
+  const BatchResult batch = one.gradient(pool);
+  Lanes<double>& lanes = one.lanes;
   TrainOptions options = plain(1);
   options.optimizer = Sgd{.lr = 0.5};
   options.lanes = 1;
@@ -151,13 +159,15 @@ TEST_CASE("The gradient of several lanes is that of one", "[train]") {
   Dataset data = sums();
   data.labels(3, 0) = data.labels(15, 0) = CrossEntropy::kIgnored;
   ThreadPool pool(2);
-  Lanes<double> one(model, {2}, 1);
-  const BatchResult expected = one.gradient(data, all_of_them(data), pool);
+  LanesOf<double> alone(model, data, 1);
+  Lanes<double>& one = alone.lanes;
+  const BatchResult expected = alone.gradient(pool);
   CHECK(expected.gradient_norm == Approx(one.gradients().array().matrix().norm()).epsilon(1e-14));
   const int count = GENERATE(2, 3, 8, 20);  // 20: more lanes than examples
-  Lanes<double> lanes(model, {2}, count);
+  LanesOf<double> several(model, data, count);
+  Lanes<double>& lanes = several.lanes;
   CHECK(lanes.count() == count);
-  const BatchResult found = lanes.gradient(data, all_of_them(data), pool);
+  const BatchResult found = several.gradient(pool);
   CHECK(found.loss == Approx(expected.loss).epsilon(1e-12));
   CHECK(found.gradient_norm == Approx(expected.gradient_norm).epsilon(1e-12));
   const auto difference = lanes.gradients().array() - one.gradients().array();
@@ -168,18 +178,20 @@ TEST_CASE("Labels that are ignored change neither loss nor gradient", "[train]")
   Transformer<double> model(tiny(), Seed{1});
   Dataset data = sums();
   for (Index i = 8; i < 16; ++i) data.labels(i, 0) = CrossEntropy::kIgnored;
-  std::vector<Index> first_half = all_of_them(data);
-  first_half.resize(8);
+  const Dataset first_half{
+      Tensor<Token>(data.tokens.slice(0, 0, 8)), Tensor<Token>(data.labels.slice(0, 0, 8)), {2}};
   ThreadPool pool(1);
-  Lanes<double> whole(model, {2}, 2), half(model, {2}, 2);
-  const BatchResult a = whole.gradient(data, all_of_them(data), pool);
-  const BatchResult b = half.gradient(data, first_half, pool);
+  LanesOf<double> whole(model, data, 2), half(model, first_half, 2);
+  const BatchResult a = whole.gradient(pool);
+  const BatchResult b = half.gradient(pool);
   CHECK(a.loss == Approx(b.loss).epsilon(1e-14));
-  CHECK((whole.gradients().array() - half.gradients().array()).abs().maxCoeff() < 1e-15);
+  CHECK((whole.lanes.gradients().array() - half.lanes.gradients().array()).abs().maxCoeff() <
+        1e-15);
 
   data.labels.fill(CrossEntropy::kIgnored);
-  CHECK(error_of<ShapeError>([&] { whole.gradient(data, first_half, pool); }) ==
-        "every label of the batch is ignored, there is no loss");
+  CHECK(error_of<ShapeError>([&] { whole.gradient(pool); }) ==
+        "the loss of the batch is divided by 0: nothing in it counts (every label ignored, every "
+        "weight 0?)");
 }
 
 TEST_CASE("Lanes follow from the batch unless they are chosen", "[train]") {
@@ -191,8 +203,9 @@ TEST_CASE("Lanes follow from the batch unless they are chosen", "[train]") {
   CHECK(Lanes<float>::default_count(256, 4) == 4);
   CHECK(Lanes<float>::default_count(4, 1000) == 4);
   CHECK(Lanes<float>::default_count(100'000, 1) == 8);
-  const Transformer<double> model(tiny());
-  CHECK(error_of<ConfigError>([&] { Lanes<double>(model, {}, 0); }) ==
+  Transformer<double> model(tiny());
+  const Dataset data = sums();
+  CHECK(error_of<ConfigError>([&] { LanesOf<double>(model, data, 0); }) ==
         "lanes is 0, it must be at least 1");
 }
 
@@ -249,10 +262,10 @@ TEST_CASE("Hooks of the model act in training, in one lane", "[train]") {
     options.optimizer = Sgd{.lr = 0.1};
     const TrainResult result = run(model, options);
     CHECK(bit_difference(model["blocks.0.mlp.W_in"], before) == "");
-    const double ablated = evaluate(model, data, {2}).loss;
+    const double ablated = evaluate(model, data).loss;
     CHECK(result.evaluation->loss == ablated);
     model.reset_hooks();
-    CHECK(evaluate(model, data, {2}).loss != ablated);
+    CHECK(evaluate(model, data).loss != ablated);
   }
   SECTION("one that overwrites values is refused, since it has no gradient") {
     model.add_hook({"blocks.0.mlp.hook_post", [](View<double>, const HookPoint&) {}});
@@ -380,7 +393,7 @@ TEST_CASE("keep_best ends with the weights of the lowest validation loss", "[tra
   REQUIRE(lowest < losses.back());
   CHECK(bit_difference(model.parameters().slab(), best) == "");
   CHECK(result.evaluation->loss == lowest);
-  CHECK(evaluate(model, data, {2}).loss == lowest);
+  CHECK(evaluate(model, data).loss == lowest);
 }
 
 // ---- evaluate.
@@ -428,8 +441,8 @@ TEST_CASE("evaluate is the mean over all labels that count, for each position an
   CHECK(found.loss == Approx((loss[0] + loss[1] + loss[2]) / all).epsilon(1e-12));
   CHECK(found.accuracy == Approx((right[0] + right[1] + right[2]) / all).epsilon(1e-12));
 
-  Dataset some{data.tokens, Tensor<Token>(data.labels.slice(1, 0, 3, 2))};
-  const Evaluation at_two = evaluate(model, some, {0, 2});
+  Dataset some{data.tokens, Tensor<Token>(data.labels.slice(1, 0, 3, 2)), {0, 2}};
+  const Evaluation at_two = evaluate(model, some);
   CHECK(at_two.loss_at[0] == Approx(found.loss_at[0]).epsilon(1e-12));
   CHECK(at_two.loss_at[1] == Approx(found.loss_at[2]).epsilon(1e-12));
   CHECK(at_two.accuracy_at[1] == found.accuracy_at[2]);
@@ -438,11 +451,9 @@ TEST_CASE("evaluate is the mean over all labels that count, for each position an
 TEST_CASE("evaluate gives the same bits for any number of threads", "[train]") {
   const Transformer<float> model(tiny(), Seed{1});
   const Dataset data = many();
-  ThreadPool one(1);
-  const Evaluation expected = evaluate(model, data, {}, one);
+  const Evaluation expected = evaluate(model, data, {}, {.threads = 1});
   for (const int threads : {2, 3, 8}) {
-    ThreadPool pool(threads);
-    const Evaluation found = evaluate(model, data, {}, pool);
+    const Evaluation found = evaluate(model, data, {}, {.threads = threads});
     CHECK(found.loss == expected.loss);
     CHECK(found.loss_at == expected.loss_at);
     CHECK(found.accuracy_at == expected.accuracy_at);
@@ -453,14 +464,13 @@ TEST_CASE("evaluate with hooks is that of the edited model", "[train]") {
   Transformer<double> model(tiny(), Seed{1});
   run(model, plain(100));
   const Dataset data = sums();
-  const Evaluation whole = evaluate(model, data, {2});
-  const Evaluation ablated =
-      evaluate(model, data, {2}, {zero("blocks.0.attn.hook_z", {.heads = {0}})});
+  const Evaluation whole = evaluate(model, data);
+  const Evaluation ablated = evaluate(model, data, {zero("blocks.0.attn.hook_z", {.heads = {0}})});
   CHECK(whole.accuracy == 1.0);
   CHECK(ablated.accuracy < 0.8);
   Transformer<double> without = model;
   without["blocks.0.attn.W_O"].select(0, 0).array() = 0.0;
-  CHECK(evaluate(without, data, {2}).loss == Approx(ablated.loss).epsilon(1e-12));
+  CHECK(evaluate(without, data).loss == Approx(ablated.loss).epsilon(1e-12));
 }
 
 // ---- The same bits.
@@ -751,16 +761,16 @@ TEST_CASE("Data that does not fit model or positions is an error", "[train]") {
         "train: the training set has sequences of 4, longer than n_ctx 3");
   CHECK(refusal(nothing, {Tensor<Token>({3}), Tensor<Token>({3, 1})}) ==
         "train: the training set has tokens [3], they must be [examples, pos]");
-  CHECK(refusal([](TrainOptions& o) {
-          o.positions = {2, 1};
-        }) ==
+  data = sums();
+  data.positions = {2, 1};
+  CHECK(refusal(nothing, data) ==
         "train: the training set is read at positions that must rise within 0..2, number 1 is 1");
-  CHECK(refusal([](TrainOptions& o) { o.positions = {3}; }) ==
+  data.positions = {3};
+  CHECK(refusal(nothing, data) ==
         "train: the training set is read at positions that must rise within 0..2, number 0 is 3");
   const Transformer<double> model(tiny());
-  CHECK(error_of<ShapeError>([&] {
-          evaluate(model, sums(), {0, 2});
-        }) ==
+  data.positions = {0, 2};
+  CHECK(error_of<ShapeError>([&] { evaluate(model, data); }) ==
         "evaluate: the data set has tokens [16, 3] and labels [16, 1]; with 2 positions read, "
         "labels must be [16, 2]");
 }
@@ -806,7 +816,7 @@ TEST_CASE("An infinity in the gradient alone stops training and names the parame
   // Logits are 0 and the loss is ln 4, but d loss / d resid = sum over v of W_U[:, v] (1/4 - y_v).
   constexpr float huge = std::numeric_limits<float>::max();
   for_each_element(model["unembed.W_U"], [](Index i, float& w) { w = i % 4 == 0 ? huge : -huge; });
-  const Dataset data{Tensor<Token>({1, 3}, {1, 2, 4}), Tensor<Token>({1, 1}, {0})};
+  const Dataset data{Tensor<Token>({1, 3}, {1, 2, 4}), Tensor<Token>({1, 1}, {0}), {2}};
   CHECK(error_of<NumericError>([&] { run(model, plain(3), {}, data); }) ==
         "training stopped in step 1: the gradient of embed.W_E has a NaN or infinity");
 }
@@ -955,15 +965,15 @@ TEST_CASE("A damaged checkpoint loads or is one of our errors", "[train]") {
   Stopped stopped;
   const std::string valid = read_file(stopped.path);
   Transformer<double> model(tiny());
-  Optimizer<double> optimizer(AdamW{}, model.parameters());
-  Tensor<double> none;
+  std::vector<Learner<double>> learners{
+      {"", &model.parameters(), Optimizer<double>(AdamW{}, model.parameters()), {}}};
   const Checkpoint<double> checkpoint(stopped.directory.path(), {{"seed", "0"}});
   unsigned refused = 0;
   for (unsigned seed = 0; seed < 200; ++seed) {
     CAPTURE(seed);
     std::ofstream(stopped.path, std::ios::binary) << scratch::damaged(valid, seed);
     try {
-      checkpoint.load(model.parameters(), optimizer, none, 6);
+      checkpoint.load(learners, 6);
     } catch (const Error&) {
       ++refused;
     }

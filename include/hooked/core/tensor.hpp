@@ -90,6 +90,11 @@ class Tensor {
     return view()(indices...);
   }
   T item() const { return view().item(); }
+  /// Another shape, in the same memory where that is large enough; what stands there is left over.
+  void resize(const Shape& shape) {
+    numbers_.resize(static_cast<std::size_t>(shape.numel()));
+    shape_ = shape;
+  }
   void fill(T value) { std::fill(numbers_.begin(), numbers_.end(), value); }
 
   View<T> select(int axis, Index index) { return view().select(axis, index); }

@@ -20,6 +20,12 @@ inline std::optional<int> leading_number(std::string_view digits) {
   return error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
 }
 
+/// `digits` as a number; empty unless they are digits throughout.
+inline std::optional<int> whole_number(std::string_view digits) {
+  const bool only_digits = digits.find_first_not_of("0123456789") == std::string_view::npos;
+  return only_digits ? leading_number(digits) : std::nullopt;
+}
+
 /// The full name of a site from its short name, the block and the kind of layer ("a" or "attn",
 /// "m" or "mlp", "b" or "block", "ln1", "ln2"). Without a block, "scale" and "normalized" mean
 /// ln_final. A name that is full already ("blocks.0.hook_resid_pre", "hook_embed") comes back

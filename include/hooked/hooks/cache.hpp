@@ -15,7 +15,8 @@
 namespace hooked {
 
 /// Owns what it holds: nothing that happens later changes it. Entries stand in firing order;
-/// gradients, where asked for, follow as "NAME_grad".
+/// gradients, where asked for, follow as "NAME_grad". Of a site that fired more than once, "NAME"
+/// is the last call, as in HookedTransformer, and "NAME:0", "NAME:1", ... are those before it.
 template <Scalar T>
 class ActivationCache {
  public:
@@ -39,8 +40,6 @@ class ActivationCache {
   const Tensor<T>& at(std::string_view name, int layer, std::string_view layer_type = "") const {
     return (*this)[act_name(name, layer < 0 ? layer + n_layers() : layer, layer_type)];
   }
-  /// To write into, by full name.
-  View<T> at_name(const std::string& name) { return entries_[by_name_.at(name)].second; }
   bool contains(const std::string& name) const {
     return by_name_.contains(name) || by_name_.contains(act_name(name));
   }
@@ -81,13 +80,6 @@ class ActivationCache {
       }
     }
     for (auto& [name, value] : entries_) value = Tensor<T>(value.view().select(0, 0));
-  }
-
-  /// Drops an entry.
-  void erase(const std::string& name) {
-    std::erase_if(entries_, [&](const Entry& entry) { return entry.first == name; });
-    by_name_.clear();
-    for (std::size_t i = 0; i < entries_.size(); ++i) by_name_.emplace(entries_[i].first, i);
   }
 
   /// Adds an entry at the end, or overwrites the one of that name.

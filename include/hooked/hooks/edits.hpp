@@ -58,13 +58,13 @@ const std::uint8_t* unit_mask(Variable<T> x, const Units& units, const Site& sit
     if (indices.all()) return;
     if (axis < 0) {
       fail<ShapeError>("an edit of ", what, " at ", site.name, ": there are none, its axes are ",
-                       site.axes_text());
+                       site.axes_text(shape.rank()));
     }
     std::vector<bool> in(static_cast<std::size_t>(shape[axis]), false);
     for (const Index i : indices.chosen()) {
       if (i < -shape[axis] || i >= shape[axis]) {
         fail<ShapeError>("an edit of ", what, " at ", site.name, ": ", i, " is outside axis ", axis,
-                         " of its shape ", shape, " ", site.axes_text());
+                         " of its shape ", shape, " ", site.axes_text(shape.rank()));
       }
       in[static_cast<std::size_t>(i < 0 ? i + shape[axis] : i)] = true;
     }
@@ -73,10 +73,10 @@ const std::uint8_t* unit_mask(Variable<T> x, const Units& units, const Site& sit
       for_each_element(mask.select(axis, i), [](Index, std::uint8_t& byte) { byte = 0; });
     }
   };
-  const int pos = std::max(site.axis_index(Axis::pos), site.axis_index(Axis::query));
-  keep_only(site.axis_index(Axis::batch), "batch", units.batch);
-  keep_only(pos, "positions", units.positions);
-  keep_only(site.axis_index(Axis::head), "heads", units.heads);
+  const int rank = shape.rank();
+  keep_only(site.axis_index(Axis::batch, rank), "batch", units.batch);
+  keep_only(site.position_axis(rank), "positions", units.positions);
+  keep_only(site.axis_index(Axis::head, rank), "heads", units.heads);
   keep_only(shape.rank() - 1, "neurons", units.neurons);
   return bytes;
 }
@@ -88,7 +88,8 @@ Variable<T> spread(Variable<T> like, View<const T> value, const Site& site) {
     return like.tape().constant_copy(value.broadcast(like.shape()));
   } catch (const ShapeError&) {
     fail<ShapeError>("an edit at ", site.name, ": the value given is ", value.shape(),
-                     ", the activation is ", like.shape(), " ", site.axes_text());
+                     ", the activation is ", like.shape(), " ",
+                     site.axes_text(like.shape().rank()));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -15,49 +16,61 @@
 
 namespace hooked {
 
-/// Which sites: a full name, a glob ("blocks.*.mlp.hook_post") or a predicate on the name.
+/// Which sites: a full name, a short one ("pattern0"), a glob ("blocks.*.mlp.hook_post") or a
+/// predicate on the name. Where a site fires more than once in a run, as in a block that is applied
+/// twice, "NAME:1" is its second call alone.
+///
+/// Optional sites fire only when they are asked for: by a name or glob that writes out their last
+/// word ("blocks.*.attn.hook_result"), or by anything that fits no other site.
 class SiteSelector {
  public:
-  SiteSelector(std::string name_or_glob) : text_(std::move(name_or_glob)) {}
-  SiteSelector(const char* name_or_glob) : text_(name_or_glob) {}
+  SiteSelector(std::string name_or_glob) : text_(std::move(name_or_glob)), name_(text_) {
+    const auto colon = name_.rfind(':');
+    if (colon == std::string::npos) return;
+    call_ = whole_number(std::string_view(name_).substr(colon + 1));
+    if (!call_) {
+      fail<NameError>("\"", text_, "\": after the colon stands the number of a call, from 0");
+    }
+    name_.resize(colon);
+  }
+  SiteSelector(const char* name_or_glob) : SiteSelector(std::string(name_or_glob)) {}
   template <std::predicate<std::string_view> Predicate>
   SiteSelector(Predicate predicate) : text_("a predicate"), predicate_(std::move(predicate)) {}
 
-  /// The sites that fit and can fire. Throws NameError when none fits, naming the nearest sites, or
-  /// when those that fit are switched off, naming the option that switches them on.
+  /// The sites that fit. Throws NameError, naming the nearest sites, when none does.
   std::vector<SiteId> resolve(const SiteTable& sites) const {
-    std::vector<SiteId> found;
-    const Site* switched_off = nullptr;
+    std::vector<SiteId> found, optional;
     for (SiteId id = 0; id < sites.size(); ++id) {
       const Site& site = sites[id];
-      if (!(predicate_ ? predicate_(site.name) : matches_glob(site.name, text_))) continue;
-      if (site.switched_off_by.empty()) {
-        found.push_back(id);
-      } else {
-        switched_off = &site;
-      }
+      if (!(predicate_ ? predicate_(site.name) : matches_glob(site.name, name_))) continue;
+      (site.is_optional && !writes_out(site.name) ? optional : found).push_back(id);
     }
-    if (found.empty() && switched_off != nullptr) {
-      fail<NameError>("the hook point \"", switched_off->name, "\" never fires in this model: set ",
-                      switched_off->switched_off_by, " in its config");
-    }
-    if (found.empty() && predicate_) fail<NameError>("the predicate fits no hook point");
-    if (found.empty()) {
-      fail<NameError>("no hook point is named \"", text_,
-                      "\"; the nearest are: ", nearest_names(act_name(text_), sites.names()));
-    }
-    return found;
+    if (found.empty()) found = std::move(optional);
+    if (!found.empty()) return found;
+    if (predicate_) fail<NameError>("the predicate fits no hook point");
+    const std::string full = act_name(name_);
+    if (sites.contains(full)) return {sites.find(full)};
+    fail<NameError>("no hook point is named \"", name_,
+                    "\"; the nearest are: ", nearest_names(full, sites.names()));
   }
   const std::string& description() const { return text_; }
+  /// Whether this call of a site is meant, the first being 0.
+  bool is_meant(int call) const { return !call_ || *call_ == call; }
 
  private:
-  std::string text_;
+  bool writes_out(std::string_view site) const {
+    return !predicate_ && name_.ends_with(site.substr(site.rfind('.') + 1));
+  }
+
+  std::string text_, name_;  // as given, and without the call
+  std::optional<int> call_;
   std::function<bool(std::string_view)> predicate_;
 };
 
 /// What a hook function is told about the place where it is called.
 struct HookPoint {
   const Site& site;
+  int call = 0;  // how often the site fired before in this run
   const std::string& name() const { return site.name; }
   int layer() const { return site.layer(); }
 };

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "hooked/autograd/record.hpp"
-#include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/cache_writer.hpp"
 #include "hooked/hooks/hook.hpp"
 
 namespace hooked {
@@ -34,19 +37,18 @@ class HookPlan {
     for (const SiteId id : found) {
       here(id).keep = true;
       here(id).keep_gradient = gradient;
-      last_kept_ = std::max(last_kept_, id);
     }
     wanted_.push_back({where.description(), std::move(found)});
     busy_ = true;
   }
 
-  /// Keeps every site before `end` that fires.
+  /// Keeps every site (before `end`) that fires without being asked for.
+  void keep_all(bool gradient) { keep_all(sites_->size(), gradient); }
   void keep_all(SiteId end, bool gradient) {
     for (SiteId id = 0; id < end; ++id) {
-      if (!(*sites_)[id].switched_off_by.empty()) continue;
+      if ((*sites_)[id].is_optional) continue;
       here(id).keep = true;
       here(id).keep_gradient = gradient;
-      last_kept_ = id;
     }
     busy_ = true;
   }
@@ -55,7 +57,10 @@ class HookPlan {
   void begin_run() {
     if (!busy_) return;
     for (Planned& planned : hooks_) planned.fired = false;
-    for (Here& at : at_) at.kept = {};
+    for (Here& at : at_) {
+      at.calls = 0;
+      at.kept.clear();
+    }
   }
 
   /// Whether anything happens at a site; false for all of them costs one branch.
@@ -67,8 +72,6 @@ class HookPlan {
     }
     return false;
   }
-  /// The last site whose activation is kept, -1 if none is.
-  SiteId last_kept() const { return last_kept_; }
   /// The last site at which anything happens, -1 if there is none.
   SiteId last_looked_at() const {
     SiteId last = -1;
@@ -96,47 +99,63 @@ class HookPlan {
     x = dense(x);
     const Site& site = (*sites_)[id];
     Here& at = here(id);
+    const int call = at.calls++;
     for (const std::size_t number : at.hooks) {
       auto& [hook, fired] = hooks_[number];
-      x = act(hook, x, HookPoint{site});
+      if (!hook.where.is_meant(call)) continue;
+      x = act(hook, x, HookPoint{site, call});
       fired = true;
     }
     if (at.keep) {
       if (at.keep_gradient) x.node().wants_gradient = x.node().keeps_gradient = true;
-      at.kept = x;
-      if (at.to.data() != nullptr) copy(x.value(), at.to);
+      at.kept.push_back(x);
+      if (writer_ != nullptr) writer_->write(id, call, false, x.value(), first_example_);
     }
     return x;
   }
 
-  /// Room for everything that is kept, in a run of these sizes.
-  ActivationCache<T> make_cache(const AxisSizes& sizes) const {
-    ActivationCache<T> cache;
-    for (SiteId id = 0; id < sites_->size(); ++id) {
-      const Site& site = (*sites_)[id];
-      if (here(id).keep) cache.insert(site.name, Tensor<T>::empty(site.shape(sizes)));
-    }
-    return cache;
+  /// Whether the activation at a site, by full name, is kept.
+  bool keeps(std::string_view name) const {
+    const SiteId id = sites_->number_of(name);
+    return id >= 0 && here(id).keep;
   }
-  /// What arrives from now on is copied into `cache`, as elements [first, last) of the batch.
-  void write_into(ActivationCache<T>& cache, Index first, Index last) {
-    for (SiteId id = 0; id < sites_->size(); ++id) {
-      if (here(id).keep) here(id).to = cache.at_name((*sites_)[id].name).slice(0, first, last);
-    }
+  /// What this run kept there, the last call's. Throws Error before the site has fired.
+  Variable<T> kept(std::string_view name) const {
+    const auto& calls = here(sites_->number_of(name)).kept;
+    if (calls.empty()) fail<Error>("the activation \"", name, "\" has not come by in this run");
+    return calls.back();
   }
-  /// After backward: adds the gradients at the sites that keep theirs.
-  void keep_gradients(ActivationCache<T>& cache) const {
+
+  /// The first site that kept a NaN, or an infinity that no mask put there; or "".
+  std::string first_not_finite() const {
     for (SiteId id = 0; id < sites_->size(); ++id) {
-      Variable<T> kept = here(id).kept;
-      if (kept && here(id).keep_gradient) {
-        cache.insert((*sites_)[id].name + "_grad", Tensor<T>(kept.tape().gradient(kept)));
+      const std::string& name = (*sites_)[id].name;
+      const bool masks = name.ends_with("hook_attn_scores");  // with minus infinity
+      for (const Variable<T>& x : here(id).kept) {
+        bool is_bad = false;
+        for_each_element(x.value(), [&](Index, const T& v) {
+          const bool fine = masks ? v < std::numeric_limits<T>::infinity() : std::isfinite(v);
+          is_bad = is_bad || !fine;
+        });
+        if (is_bad) return name;
       }
     }
+    return "";
   }
-  /// Drops what the run did not reach.
-  void drop_unreached(ActivationCache<T>& cache) const {
+
+  /// What is kept from now on goes to `writer` too, as the examples from `first` on.
+  void write_to(CacheWriter<T>& writer, Index first) {
+    writer_ = &writer;
+    first_example_ = first;
+  }
+  /// After backward: writes the gradients at the sites that keep theirs.
+  void write_gradients() const {
     for (SiteId id = 0; id < sites_->size(); ++id) {
-      if (here(id).keep && !here(id).kept) cache.erase((*sites_)[id].name);
+      if (!here(id).keep_gradient) continue;
+      int call = 0;
+      for (Variable<T> kept : here(id).kept) {
+        writer_->write(id, call++, true, kept.tape().gradient(kept), first_example_);
+      }
     }
   }
 
@@ -150,7 +169,8 @@ class HookPlan {
       }
     }
     for (const auto& [description, sites] : wanted_) {
-      if (std::none_of(sites.begin(), sites.end(), [&](SiteId id) { return here(id).kept; })) {
+      if (std::none_of(sites.begin(), sites.end(),
+                       [&](SiteId id) { return !here(id).kept.empty(); })) {
         fail<Error>("\"", description,
                     "\" was to be kept but the run did not pass there "
                     "(stop_at_layer, start_at_layer?)");
@@ -163,8 +183,8 @@ class HookPlan {
     std::vector<std::size_t> hooks;
     bool keep = false;
     bool keep_gradient = false;
-    Variable<T> kept;
-    View<T> to;  // where what is kept is copied to
+    int calls = 0;                  // in this run
+    std::vector<Variable<T>> kept;  // one for each call
     bool any() const { return keep || !hooks.empty(); }
   };
 
@@ -195,7 +215,8 @@ class HookPlan {
     }
     if (y.rows() != nullptr || y.shape() != x.shape()) {
       fail<ShapeError>("the hook at ", point.name(), " gave back ", y.shape(),
-                       ", the activation is ", x.shape(), " ", point.site.axes_text());
+                       ", the activation is ", x.shape(), " ",
+                       point.site.axes_text(x.shape().rank()));
     }
     return y;
   }
@@ -213,7 +234,8 @@ class HookPlan {
   std::vector<Here> at_;
   std::vector<Planned> hooks_;
   std::vector<Wanted> wanted_;
-  SiteId last_kept_ = -1;
+  CacheWriter<T>* writer_ = nullptr;
+  Index first_example_ = 0;
   bool busy_ = false;
 };
 

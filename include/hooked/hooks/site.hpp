@@ -2,10 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <functional>
+#include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -14,46 +15,94 @@
 
 namespace hooked {
 
-/// What an axis of an activation counts.
-enum class Axis { batch, pos, head, query, key, d_model, d_head, d_mlp, d_vocab_out, one };
+/// What an axis of an activation counts, by name. Modules of your own name theirs:
+/// `Axis{"feature"}`; the text must be a literal. Queries stand at the positions of their own
+/// stream; keys do too in self-attention, and at `source` positions in cross-attention.
+struct Axis {
+  std::string_view name;
+  friend bool operator==(const Axis&, const Axis&) = default;
 
-inline std::string_view axis_name(Axis axis) {
-  constexpr std::string_view names[] = {"batch",   "pos",    "head",  "query",       "key",
-                                        "d_model", "d_head", "d_mlp", "d_vocab_out", "1"};
-  return names[static_cast<std::size_t>(axis)];
-}
+  static const Axis batch, pos, source, head, query, key, d_model, d_head, d_mlp, d_vocab_out, one;
+};
+inline constexpr Axis Axis::batch{"batch"}, Axis::pos{"pos"}, Axis::source{"source"},
+    Axis::head{"head"}, Axis::query{"query"}, Axis::key{"key"}, Axis::d_model{"d_model"},
+    Axis::d_head{"d_head"}, Axis::d_mlp{"d_mlp"}, Axis::d_vocab_out{"d_vocab_out"}, Axis::one{"1"};
 
-/// The size of each kind of axis in one run.
-using AxisSizes = std::array<Index, 10>;
+/// An axis of a site: with the size that its module gives it, or, as batch and positions, with a
+/// size that each run brings along.
+struct SiteAxis {
+  static constexpr Index kOfTheRun = -1;
+
+  Axis axis;
+  Index size = kOfTheRun;
+
+  constexpr SiteAxis(Axis a, Index n = kOfTheRun) : axis(a), size(a == Axis::one ? 1 : n) {}
+};
+
+/// The sizes that a run brings along, by name.
+class AxisSizes {
+ public:
+  AxisSizes(std::initializer_list<std::pair<Axis, Index>> sizes) : sizes_(sizes) {}
+
+  /// Throws NameError for an axis that has no size in this run.
+  Index operator[](Axis axis) const {
+    for (const auto& [known, size] : sizes_) {
+      if (known == axis) return size;
+    }
+    fail<NameError>("the axis ", axis.name, " has no size in this run");
+  }
+
+ private:
+  std::vector<std::pair<Axis, Index>> sizes_;
+};
 
 /// One place in a model: "blocks.0.attn.hook_pattern", [batch, head, query, key].
 struct Site {
   std::string name;
-  std::vector<Axis> axes;
-  /// The config option that would switch this site on; empty for a site that fires.
-  std::string switched_off_by;
+  std::vector<SiteAxis> axes;
+  /// Fires only in runs that ask for it: what it shows takes more work, or another order of work.
+  bool is_optional = false;
+  /// The axes in runs where every head has an input of its own; empty: as always.
+  std::vector<SiteAxis> axes_per_head = {};
 
+  /// The axes of an activation with this many.
+  const std::vector<SiteAxis>& axes_for(int rank) const {
+    return static_cast<int>(axes_per_head.size()) == rank ? axes_per_head : axes;
+  }
   Shape shape(const AxisSizes& sizes) const {
     Shape shape;
-    for (const Axis axis : axes) shape.push_back(sizes[static_cast<std::size_t>(axis)]);
+    for (const auto& [axis, size] : axes) {
+      shape.push_back(size == SiteAxis::kOfTheRun ? sizes[axis] : size);
+    }
     return shape;
   }
   /// "[batch, head, query, key]"
-  std::string axes_text() const {
-    std::string joined;
-    for (const Axis axis : axes)
-      joined += (joined.empty() ? "" : ", ") + std::string(axis_name(axis));
-    return "[" + joined + "]";
+  std::string axes_text() const { return text_of(axes); }
+  std::string axes_text(int rank) const { return text_of(axes_for(rank)); }
+  /// The place of an axis in an activation of this rank (-1: as the site is declared), or -1.
+  int axis_index(Axis axis, int rank = -1) const {
+    const auto& here = axes_for(rank);
+    const auto found = std::find_if(here.begin(), here.end(),
+                                    [axis](const SiteAxis& own) { return own.axis == axis; });
+    return found == here.end() ? -1 : static_cast<int>(found - here.begin());
   }
-  /// The place of an axis in the shape, or -1.
-  int axis_index(Axis axis) const {
-    const auto found = std::find(axes.begin(), axes.end(), axis);
-    return found == axes.end() ? -1 : static_cast<int>(found - axes.begin());
+  /// The place of the axis that counts positions, queries where there are keys too, or -1.
+  int position_axis(int rank = -1) const {
+    return std::max(axis_index(Axis::pos, rank), axis_index(Axis::query, rank));
   }
   /// The block's number for "blocks.3.…", -1 for sites outside the blocks.
   int layer() const {
     constexpr std::string_view prefix = "blocks.";
     return name.compare(0, prefix.size(), prefix) == 0 ? std::stoi(name.substr(prefix.size())) : -1;
+  }
+
+ private:
+  static std::string text_of(const std::vector<SiteAxis>& axes) {
+    std::string joined;
+    for (const SiteAxis& own : axes) {
+      joined += (joined.empty() ? "" : ", ") + std::string(own.axis.name);
+    }
+    return "[" + joined + "]";
   }
 };
 
@@ -63,8 +112,12 @@ using SiteId = int;
 /// All sites of a model, in firing order, which is also the order of a cache's entries.
 class SiteTable {
  public:
+  /// Throws NameError when there is a site of that name already.
   SiteId add(Site site) {
-    by_name_[site.name] = size();
+    if (!by_name_.emplace(site.name, size()).second) {
+      fail<NameError>("there are two hook points \"", site.name,
+                      "\": give each module a name of its own with Builder::in");
+    }
     sites_.push_back(std::move(site));
     return size() - 1;
   }
@@ -73,14 +126,20 @@ class SiteTable {
   auto begin() const { return sites_.begin(); }
   auto end() const { return sites_.end(); }
 
+  bool contains(std::string_view name) const { return number_of(name) >= 0; }
+  /// -1 for a name that there is not. Takes nothing from the heap.
+  SiteId number_of(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? -1 : found->second;
+  }
   /// Throws NameError, with the nearest names, when there is no such site.
   SiteId find(const std::string& name) const {
-    const auto found = by_name_.find(name);
-    if (found == by_name_.end()) {
+    const SiteId number = number_of(name);
+    if (number < 0) {
       fail<NameError>("there is no hook point \"", name,
                       "\"; the nearest are: ", nearest_names(name, names()));
     }
-    return found->second;
+    return number;
   }
   std::vector<std::string> names() const {
     std::vector<std::string> all;
@@ -90,7 +149,7 @@ class SiteTable {
 
  private:
   std::vector<Site> sites_;
-  std::unordered_map<std::string, SiteId> by_name_;
+  std::map<std::string, SiteId, std::less<>> by_name_;
 };
 
 }  // namespace hooked

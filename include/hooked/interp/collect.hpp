@@ -7,18 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/cuts.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {
 
 namespace detail {
 
-/// Calls `run(first, last)` for consecutive chunks of `count` examples.
-template <class Run>
-void in_chunks(Index count, Run run) {
-  constexpr Index kChunk = 512;
-  for (Index first = 0; first < count; first += kChunk) run(first, std::min(first + kChunk, count));
-}
+/// Examples that are run at once, so that memory stays small.
+constexpr Index kCollected = 512;
 
 }  // namespace detail
 
@@ -28,25 +25,26 @@ void in_chunks(Index count, Run run) {
 /// `position`) is [example, head, key]. `hooks` act as in run_with_cache. Throws NameError for a
 /// site that does not exist, ShapeError for one that has no positions.
 template <Scalar T>
-std::pair<Tensor<T>, ActivationCache<T>> collect_at(const Transformer<T>& model,
-                                                    View<const Token> tokens, Token position,
-                                                    const std::vector<std::string>& names,
-                                                    const std::vector<Hook<T>>& hooks = {}) {
+CachedRun<T> collect_at(const Transformer<T>& model, View<const Token> tokens, Token position,
+                        const std::vector<std::string>& names,
+                        const std::vector<Hook<T>>& hooks = {}) {
   std::vector<Tensor<T>> kept(names.size());
   Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
-  detail::in_chunks(tokens.size(0), [&](Index first, Index last) {
+  const Cuts chunks = Cuts::of(tokens.size(0), detail::kCollected);
+  for (Index n = 0; n < chunks.parts(); ++n) {
+    const Index first = chunks.begin(n), last = chunks.end(n);
     const View<const Token> chunk = tokens.slice(0, first, last);
     const RunOptions run{.positions = {position}};
     if (names.empty()) {
       copy(model.run_with_hooks(chunk, hooks, run).select(1, 0), logits.slice(0, first, last));
-      return;
+      continue;
     }
     const auto [out, cache] = model.run_with_cache(
         chunk, {.names = {names.begin(), names.end()}, .hooks = hooks, .run = run});
     copy(out.select(1, 0), logits.slice(0, first, last));
     for (std::size_t i = 0; i < names.size(); ++i) {
       const Site& site = model.sites()[model.sites().find(names[i])];
-      const int axis = std::max(site.axis_index(Axis::pos), site.axis_index(Axis::query));
+      const int axis = site.position_axis();
       if (axis < 0) {
         fail<ShapeError>("collect_at: ", site.name, " has no positions: ", site.axes_text());
       }
@@ -56,7 +54,7 @@ std::pair<Tensor<T>, ActivationCache<T>> collect_at(const Transformer<T>& model,
       if (first == 0) kept[i] = Tensor<T>(whole);
       copy(here, kept[i].slice(0, first, last));
     }
-  });
+  }
   ActivationCache<T> cache;
   for (std::size_t i = 0; i < names.size(); ++i) cache.insert(names[i], std::move(kept[i]));
   return {std::move(logits), std::move(cache)};
@@ -73,14 +71,16 @@ Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Tok
                      " examples");
   }
   Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
-  detail::in_chunks(tokens.size(0), [&](Index first, Index last) {
+  const Cuts chunks = Cuts::of(tokens.size(0), detail::kCollected);
+  for (Index i = 0; i < chunks.parts(); ++i) {
+    const Index first = chunks.begin(i), last = chunks.end(i);
     const View<const T> here = values.slice(0, first, last);
     const auto hook =
         replace(site, here.reshape({here.size(0), 1, here.size(1)}), {.positions = {position}});
     copy(model.run_with_hooks(tokens.slice(0, first, last), {hook}, {.positions = {position}})
              .select(1, 0),
          logits.slice(0, first, last));
-  });
+  }
   return logits;
 }
 

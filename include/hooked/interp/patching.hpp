@@ -2,25 +2,15 @@
 // (contract, section 11).
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <functional>
 #include <numeric>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "hooked/nn/transformer.hpp"
+#include "hooked/interp/sweep.hpp"
 
 namespace hooked {
-
-struct PatchingOptions {
-  /// The positions whose logits the metric reads, rising; empty: all.
-  std::vector<Token> positions = {};
-  int threads = 0;  // as in RunOptions
-};
 
 namespace detail {
 
@@ -42,8 +32,8 @@ Variable<T> stream_of_rows(Tape<T>& tape, View<const T> shared, View<const T> ow
 /// again. Gives logits [last - first, wanted, d_vocab_out], `wanted` being the pass's positions or
 /// all from `start` on, where `start` is the first position that was computed.
 template <Scalar T>
-Variable<T> run_patched(const Network<T>& network, Pass<T>& pass, Index layer, Index first,
-                        Index last, const std::vector<View<const T>>& corrupted,
+Variable<T> run_patched(const TransformerNetwork<T>& network, Pass<T>& pass, Index layer,
+                        Index first, Index last, const std::vector<View<const T>>& corrupted,
                         View<const T> clean, std::span<const Token> wanted) {
   const TransformerConfig& c = network.config();
   Tape<T>& tape = pass.tape();
@@ -73,7 +63,9 @@ Variable<T> run_patched(const Network<T>& network, Pass<T>& pass, Index layer, I
         is_last && !wanted.empty()
             ? wanted
             : std::span<const Token>(from_start, static_cast<std::size_t>(computed));
-    resid = network.block(l)(pass, resid, {}, queries);
+    Stream<T> stream(resid);
+    stream.wanted = queries;
+    resid = network.block(l)(pass, stream).resid;
     if (is_last) break;
     const auto next = static_cast<std::size_t>(l + 1 - layer);
     resid = stream_of_rows(tape, corrupted[next].slice(0, 0, start), table_of(resid).value(), batch,
@@ -87,95 +79,70 @@ Variable<T> run_patched(const Network<T>& network, Pass<T>& pass, Index layer, I
 /// For every layer and position, puts the residual stream before that block (`resid_pre`) of the
 /// clean run into the corrupted run there: [layer, pos], what `metric` says of the patched run's
 /// logits [1, pos, d_vocab_out] (at `options.positions` alone, if given, in that order). Both
-/// sequences are [pos] or [1, pos]. The runs start at the patched layer, from streams cached once,
-/// and go to several threads; the metric is called by the caller's thread alone, in order.
+/// sequences are [pos] or [1, pos]. The runs start at the patched layer, from streams cached once.
 /// Throws ShapeError when the sequences differ in length, Error when the model has hooks.
 template <Scalar T>
-Tensor<T> patch_resid_pre(
-    const Transformer<T>& model, View<const Token> clean, View<const Token> corrupted,
-    const std::type_identity_t<std::function<double(const Tensor<T>&)>>& metric,
-    const PatchingOptions& options = {}) {
-  const auto flat = [](View<const Token> tokens) {
-    return tokens.rank() == 2 && tokens.size(0) == 1 ? tokens.select(0, 0) : tokens;
-  };
-  clean = flat(clean), corrupted = flat(corrupted);
-  if (clean.rank() != 1 || clean.shape() != corrupted.shape()) {
+Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
+                          View<const Token> corrupted,
+                          const std::type_identity_t<Metric<T>>& metric,
+                          const SweepOptions& options = {}) {
+  clean = detail::one_sequence("patch_resid_pre", clean);
+  corrupted = detail::one_sequence("patch_resid_pre", corrupted);
+  if (clean.shape() != corrupted.shape()) {
     fail<ShapeError>("patch_resid_pre: clean is ", clean.shape(), ", corrupted is ",
-                     corrupted.shape(), ": both must be one sequence of the same length");
+                     corrupted.shape(), ": both must be of the same length");
   }
-  if (model.n_hooks() > 0) {
-    fail<Error>("patch_resid_pre: the model has hooks, which its partial runs would not call");
-  }
-  for (std::size_t i = 0; i < options.positions.size(); ++i) {
-    const Token p = options.positions[i];
-    if (p < 0 || p >= clean.size(0) || (i > 0 && p <= options.positions[i - 1])) {
-      fail<ShapeError>("patch_resid_pre: positions must rise within 0..", clean.size(0) - 1,
-                       ", number ", i, " is ", p);
-    }
-  }
+  detail::check_no_hooks("patch_resid_pre", model);
   const TransformerConfig& c = model.config();
-  const Index layers = c.n_layers, length = clean.size(0), d_out = c.d_vocab_out;
-  Tensor<T> result({layers, length});
-  if (layers == 0) return result;
+  const Index layers = c.n_layers, length = clean.size(1);
+  check_positions("patch_resid_pre: positions", options.positions, length);
+  if (layers == 0) return Tensor<T>({0, length});
 
-  const CacheOptions<T> streams{.names = {"blocks.*.hook_resid_pre"}};
-  const auto clean_cache = [&] {
-    auto only_streams = streams;
-    only_streams.logits = false;
-    return model.run_with_cache(clean, std::move(only_streams)).second;
-  }();
-  const auto corrupted_run = model.run_with_cache(corrupted, streams);
-  const Tensor<T>& corrupted_logits = corrupted_run.first;
-  const ActivationCache<T>& corrupted_cache = corrupted_run.second;
+  const std::vector<SiteSelector> streams{"blocks.*.hook_resid_pre"};
+  const auto clean_cache = model.run_with_cache(clean, {.names = streams, .logits = false}).cache;
+  const auto [corrupted_logits, corrupted_cache] =
+      model.run_with_cache(corrupted, {.names = streams});
   const auto stream = [](const ActivationCache<T>& cache, Index l) {
     return cache.at("resid_pre", static_cast<int>(l)).select(0, 0);
   };
-
-  // A batch of this many patched positions computes a few rows too many of each sequence, and
-  // brings the products to speed.
-  constexpr Index kBatch = 8;
-  const Index batches = (length + kBatch - 1) / kBatch;
   std::vector<Token> read = options.positions;
   if (read.empty()) {
     read.resize(static_cast<std::size_t>(length));
     std::iota(read.begin(), read.end(), Token{0});
   }
   const auto read_count = static_cast<Index>(read.size());
-  auto logits = Tensor<T>::empty({layers, length, read_count, d_out});
-  model.workspace().run(
-      model.parameters(), layers * batches, options.threads, [&](Pass<T>& pass, Index i) {
-        const Index layer = i / batches, first = i % batches * kBatch;
-        const Index last = std::min(length, first + kBatch);
-        const Index start = c.attention_dir == AttentionDirection::causal ? first : 0;
-        std::vector<View<const T>> corrupted_streams;
-        for (Index l = layer; l < layers; ++l)
-          corrupted_streams.push_back(stream(corrupted_cache, l));
-        std::vector<Token>
-            wanted;  // of those that are read, the positions that the patch can reach
-        for (const Token p : read) {
-          if (p >= start) wanted.push_back(p);
-        }
-        const View<T> to = logits.select(0, layer).slice(0, first, last);
-        const Index before = read_count - static_cast<Index>(wanted.size());
-        for (Index b = 0; b < last - first; ++b) {
-          for (Index r = 0; r < before; ++r) {
-            copy(corrupted_logits.select(0, 0).select(0, read[static_cast<std::size_t>(r)]),
-                 to.select(0, b).select(0, r));
-          }
-        }
-        if (wanted.empty()) return;
-        pass.begin({});
-        const auto y = detail::run_patched(model.network(), pass, layer, first, last,
-                                           corrupted_streams, stream(clean_cache, layer), wanted);
-        copy(y.value(), to.slice(1, before, read_count));
-      });
-  for (Index l = 0; l < layers; ++l) {
-    for (Index p = 0; p < length; ++p) {
-      const auto of_run = logits.select(0, l).slice(0, p, p + 1);
-      result(l, p) = static_cast<T>(metric(Tensor<T>(View<const T>(of_run))));
+
+  const auto run = [&](Pass<T>& pass, Index first_run, Index last_run) -> View<const T> {
+    const Index layer = first_run / length, first = first_run % length;
+    const Index last = first + (last_run - first_run);
+    const Index start = c.attention_dir == AttentionDirection::causal ? first : 0;
+    std::vector<View<const T>> corrupted_streams;
+    for (Index l = layer; l < layers; ++l) {
+      corrupted_streams.push_back(stream(corrupted_cache, l));
     }
-  }
-  return result;
+    std::vector<Token> wanted;  // of those that are read, the positions that the patch can reach
+    for (const Token p : read) {
+      if (p >= start) wanted.push_back(p);
+    }
+    pass.begin({});
+    const View<T> logits = pass.tape().numbers({last - first, read_count, c.d_vocab_out});
+    const Index before = read_count - static_cast<Index>(wanted.size());
+    for (Index b = 0; b < last - first; ++b) {
+      for (Index r = 0; r < before; ++r) {
+        const Token p = read[static_cast<std::size_t>(r)];
+        copy(corrupted_logits.select(0, 0).select(0, p), logits.select(0, b).select(0, r));
+      }
+    }
+    if (!wanted.empty()) {
+      const auto y = detail::run_patched(model.network(), pass, layer, first, last,
+                                         corrupted_streams, stream(clean_cache, layer), wanted);
+      copy(y.value(), logits.slice(1, before, read_count));
+    }
+    return logits;
+  };
+  return Tensor<T>(detail::sweep(model, layers * length, length, options.threads, run, metric)
+                       .view()
+                       .reshape({layers, length}));
 }
 
 }  // namespace hooked

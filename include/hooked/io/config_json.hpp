@@ -110,14 +110,11 @@ void for_each_field(Config& c, Number number, Name name) {
   number("scale_attn_by_inverse_layer_idx", c.scale_attn_by_inverse_layer_idx);
   name("init_mode", c.init_mode, kInitModes);
   number("initializer_range", c.initializer_range);
-  number("use_attn_result", c.use_attn_result);
-  number("use_split_qkv_input", c.use_split_qkv_input);
-  number("use_attn_in", c.use_attn_in);
-  number("use_hook_mlp_in", c.use_hook_mlp_in);
 }
 
 /// Whether a key of HookedTransformerConfig that TransformerConfig lacks changes no number of the
-/// model: it is switched off, or it is about devices, tokenizers and where weights came from.
+/// model: it is switched off, switches a hook point on (ours fire when asked for), or is about
+/// devices, tokenizers and where weights came from.
 inline bool changes_nothing(std::string_view key, const nlohmann::json& value) {
   for (const std::string_view prefix : {"rotary_", "NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
     if (key.starts_with(prefix)) return true;
@@ -136,7 +133,11 @@ inline bool changes_nothing(std::string_view key, const nlohmann::json& value) {
                                           "original_architecture",
                                           "seed",
                                           "train_seq_length",
-                                          "trust_remote_code"};
+                                          "trust_remote_code",
+                                          "use_attn_in",
+                                          "use_attn_result",
+                                          "use_hook_mlp_in",
+                                          "use_split_qkv_input"};
   constexpr std::string_view kSwitches[] = {"attn_scores_soft_cap",
                                             "attn_types",
                                             "clip_qkv",

@@ -1,6 +1,7 @@
 // Models as files: weights as safetensors under HookedTransformer's names, config as JSON beside.
 #pragma once
 
+#include <concepts>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -13,6 +14,12 @@
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {
+
+/// Whether a network is that of the contract, whose config goes to a file.
+template <class Network>
+inline constexpr bool has_config = requires(const Network& network) {
+  { network.config() } -> std::same_as<const TransformerConfig&>;
+};
 
 /// The parameters under the contract's names, to be written; they must outlive the list.
 template <Scalar T>
@@ -28,15 +35,19 @@ template <Scalar T>
 void save_safetensors(const Parameters<T>& parameters, const std::filesystem::path& path) {
   save_safetensors(path, named_tensors(parameters));
 }
-/// The same, and the two constants of each attention that `load_state_dict` asks for.
-template <Scalar T>
-void save_safetensors(const Transformer<T>& model, const std::filesystem::path& path) {
+/// Of a network with blocks as the contract has them, also the two constants of each attention that
+/// `load_state_dict` asks for.
+template <class Network>
+void save_safetensors(const Model<Network>& model, const std::filesystem::path& path) {
+  using T = typename Model<Network>::T;
   std::vector<NamedTensor> tensors = named_tensors(model.parameters());
   const View<const bool> mask(nullptr, {0, 0});
   const auto ignore = Tensor<T>::scalar(-std::numeric_limits<T>::infinity());
-  for (Index l = 0; l < model.config().n_layers; ++l) {
-    tensors.push_back({text("blocks.", l, ".attn.mask"), mask});
-    tensors.push_back({text("blocks.", l, ".attn.IGNORE"), ignore});
+  if constexpr (has_config<Network>) {
+    for (Index l = 0; l < model.network().config().n_layers; ++l) {
+      tensors.push_back({text("blocks.", l, ".attn.mask"), mask});
+      tensors.push_back({text("blocks.", l, ".attn.IGNORE"), ignore});
+    }
   }
   save_safetensors(path, std::move(tensors));
 }
@@ -69,17 +80,20 @@ void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& pa
   }
   parameters = std::move(loaded);
 }
-template <Scalar T>
-void load_safetensors(Transformer<T>& model, const std::filesystem::path& path) {
+template <class Network>
+void load_safetensors(Model<Network>& model, const std::filesystem::path& path) {
   load_safetensors(model.parameters(), path);
 }
 
-/// `directory`/config.json and `directory`/model.safetensors; the directory is made if it is
-/// missing. Throws FormatError when it cannot be written.
-template <Scalar T>
-void save_model(const Transformer<T>& model, const std::filesystem::path& directory) {
+/// `directory`/model.safetensors and, of a transformer, config.json; the directory is made if it is
+/// missing. A network of one's own is loaded by load_safetensors into a model that was built alike.
+/// Throws FormatError when it cannot be written.
+template <class Network>
+void save_model(const Model<Network>& model, const std::filesystem::path& directory) {
   make_directory(directory);
-  save_json(directory / "config.json", config_to_json(model.config()));
+  if constexpr (has_config<Network>) {
+    save_json(directory / "config.json", config_to_json(model.network().config()));
+  }
   save_safetensors(model, directory / "model.safetensors");
 }
 

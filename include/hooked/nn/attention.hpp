@@ -1,40 +1,56 @@
 // Attention: q, k, v, scores, pattern, z and the output projection (contract, 5.1).
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/nn/stream.hpp"
 
 namespace hooked {
 
-/// q_h = x W_Q[h] + b_Q[h], k and v alike; scores = q k^T / attn_scale, -inf where masked;
+struct AttentionOptions {
+  Index d_model = 0;
+  Index n_heads = 0;
+  Index d_head = 0;
+  bool causal = true;
+  double divisor = -1;  // of the scores; -1: sqrt(d_head)
+};
+
+/// q_h = x W_Q[h] + b_Q[h], k and v alike; scores = q k^T / divisor, -inf where masked;
 /// pattern = softmax(scores); z = pattern v; out = sum_h z_h W_O[h] + b_O.
 template <Scalar T>
 class Attention {
  public:
-  Attention(const Builder& b, Index layer)
+  Attention(const Builder& b, const AttentionOptions& o)
       : place_(b.prefix),
-        heads_{b.config.n_heads, b.config.d_head},
-        divisor_(b.config.attention_divisor(layer)),
-        causal_(b.config.attention_dir == AttentionDirection::causal),
-        use_result_(b.config.use_attn_result) {
-    const auto& c = b.config;
+        heads_{o.n_heads, o.d_head},
+        divisor_(o.divisor == -1 ? std::sqrt(static_cast<double>(o.d_head)) : o.divisor),
+        causal_(o.causal) {
+    detail::check_size(b, "d_model", o.d_model);
+    detail::check_size(b, "n_heads", o.n_heads);
+    detail::check_size(b, "d_head", o.d_head);
+    if (!(divisor_ > 0)) {
+      fail<ConfigError>("the attention \"", b.prefix, "\" has divisor ", divisor_,
+                        ": it must be positive, or -1 for sqrt(d_head)");
+    }
     const auto projection = [&](const std::string& name) {
-      return b.parameters.add_heads(b.prefix + name, c.n_heads, c.d_model, c.d_head);
+      return b.parameters.add_heads(b.prefix + name, o.n_heads, o.d_model, o.d_head);
     };
     const auto bias = [&](const std::string& name) {
-      return b.parameters.add_folded(b.prefix + name, {c.n_heads, c.d_head});
+      return b.parameters.add_folded(b.prefix + name, {o.n_heads, o.d_head});
     };
     W_Q_ = projection("W_Q"), b_Q_ = bias("b_Q");
     W_K_ = projection("W_K"), b_K_ = bias("b_K");
     W_V_ = projection("W_V"), b_V_ = bias("b_V");
-    W_O_ = b.parameters.add_folded(b.prefix + "W_O", {c.n_heads, c.d_head, c.d_model});
-    b_O_ = b.parameter("b_O", {c.d_model});
+    W_O_ = b.parameters.add_folded(b.prefix + "W_O", {o.n_heads, o.d_head, o.d_model});
+    b_O_ = b.parameter("b_O", {o.d_model});
 
-    const std::vector<Axis> per_head{Axis::batch, Axis::pos, Axis::head, Axis::d_head};
-    const std::vector<Axis> per_pair{Axis::batch, Axis::head, Axis::query, Axis::key};
+    const SiteAxis head{Axis::head, o.n_heads}, d_head{Axis::d_head, o.d_head};
+    const std::vector<SiteAxis> per_head{Axis::batch, Axis::pos, head, d_head};
+    const std::vector<SiteAxis> per_pair{Axis::batch, head, Axis::query, Axis::key};
     hook_q_ = b.site("hook_q", per_head);
     hook_k_ = b.site("hook_k", per_head);
     hook_v_ = b.site("hook_v", per_head);
@@ -42,24 +58,26 @@ class Attention {
     hook_pattern_ = b.site("hook_pattern", per_pair);
     hook_z_ = b.site("hook_z", per_head);
     hook_result_ =
-        b.optional_site("hook_result", {Axis::batch, Axis::pos, Axis::head, Axis::d_model},
-                        use_result_, "use_attn_result");
+        b.optional_site("hook_result", {Axis::batch, Axis::pos, head, {Axis::d_model, o.d_model}});
   }
 
   /// Inputs [batch, pos, d_model], or [batch, pos, head, d_model] where every head has its own.
-  /// The queries may stand at fewer positions than keys and values; the result stands where they
-  /// do. Of `mask`, `causal` is the model's own.
+  /// Of `stream`, which they come from, visibility and wanted positions count; if some are wanted,
+  /// the queries stand there alone, and so does the result.
   Variable<T> operator()(Pass<T>& pass, Variable<T> query_input, Variable<T> key_input,
-                         Variable<T> value_input, AttentionMask mask) const {
+                         Variable<T> value_input, const Stream<T>& stream) const {
     pass.tape().place = place_;
-    mask.causal = causal_;
+    const AttentionMask mask{
+        .causal = causal_,
+        .query_position = stream.wanted.empty() ? nullptr : stream.wanted.data(),
+        .key_visible = stream.visible};
     const auto q = pass.at(hook_q_, project(pass, query_input, W_Q_, b_Q_));
     const auto k = pass.at(hook_k_, project(pass, key_input, W_K_, b_K_));
     const auto v = pass.at(hook_v_, project(pass, value_input, W_V_, b_V_));
     const auto z = pass.at(hook_z_, pass.looks_at(hook_attn_scores_, hook_pattern_)
                                         ? staged(pass, q, k, v, mask)
                                         : fused(q, k, v, mask));
-    if (use_result_) {
+    if (pass.looks_at(hook_result_)) {
       const auto result = pass.at(hook_result_, record<HeadLinear>({}, z, pass.unpacked(W_O_)));
       return record<AddBias>({}, record<SumHeads>({}, result), pass[b_O_]);
     }
@@ -76,13 +94,11 @@ class Attention {
   }
   /// The same without scores and pattern for others to see, and without spreading distinct rows.
   Variable<T> fused(Variable<T> q, Variable<T> k, Variable<T> v, const AttentionMask& mask) const {
-    const Index batch = q.rows() != nullptr ? q.rows()->batch : q.shape()[0];
-    return record<FusedAttention>({batch, rows_of(q), rows_of(k), rows_of(v), divisor_, mask},
+    return record<FusedAttention>({batch_of(q), rows_of(q), rows_of(k), rows_of(v), divisor_, mask},
                                   table_of(q), table_of(k), table_of(v));
   }
   static AttentionRows rows_of(Variable<T> x) {
-    if (x.rows() == nullptr) return {x.shape()[1]};
-    return {x.rows()->positions, x.rows()->row};
+    return {length_of(x), x.rows() == nullptr ? nullptr : x.rows()->row};
   }
   Variable<T> project(Pass<T>& pass, Variable<T> x, ParameterId W, ParameterId b) const {
     Tape<T>& tape = pass.tape();
@@ -96,7 +112,7 @@ class Attention {
   std::string place_;
   Shape heads_;  // [head, d_head]
   double divisor_;
-  bool causal_, use_result_;
+  bool causal_;
   ParameterId W_Q_, b_Q_, W_K_, b_K_, W_V_, b_V_, W_O_, b_O_;
   SiteId hook_q_, hook_k_, hook_v_, hook_attn_scores_, hook_pattern_, hook_z_, hook_result_;
 };

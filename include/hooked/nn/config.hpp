@@ -5,27 +5,15 @@
 #include <limits>
 #include <string_view>
 
-#include "hooked/core/random.hpp"
 #include "hooked/core/shape.hpp"
+#include "hooked/nn/kinds.hpp"
 
 namespace hooked {
 
-enum class Activation { relu, gelu, gelu_new, silu };
-
-/// LN: centre, divide by the root mean square, weight and bias. RMS: no centring, weight only.
-/// The Pre forms have no parameters. `none`: the model has no norms at all.
-enum class Normalization { LN, LNPre, RMS, RMSPre, none };
-
 enum class AttentionDirection { causal, bidirectional };
 
-/// Learned absolute positions, or none.
-enum class PositionalEmbedding { standard, none };
-
-/// How matrices are drawn; nn/init.hpp has the rules.
-enum class InitMode { gpt2, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, muP };
-
-/// Names and defaults are those of HookedTransformerConfig; -1 means "derive it". The fields from
-/// `use_attn_result` on switch optional hook points on.
+/// Names and defaults are those of HookedTransformerConfig; -1 means "derive it". Its switches of
+/// hook points (use_attn_result and others) are not needed: optional ones fire when asked for.
 struct TransformerConfig {
   Index n_layers = 0;
   Index d_model = 0;
@@ -49,10 +37,6 @@ struct TransformerConfig {
   InitMode init_mode = InitMode::gpt2;
   double initializer_range = -1;  // gpt2: standard deviation, -1: 0.8 / sqrt(d_model); else: gain
   bool freeze_biases = false;     // every parameter named b_* stays at zero
-  bool use_attn_result = false;
-  bool use_split_qkv_input = false;
-  bool use_attn_in = false;
-  bool use_hook_mlp_in = false;
 
   friend bool operator==(const TransformerConfig&, const TransformerConfig&) = default;
 
@@ -110,14 +94,6 @@ struct TransformerConfig {
     }
     if (attn_only && parallel_attn_mlp) {
       fail<ConfigError>("parallel_attn_mlp is set but attn_only is too: there is no MLP");
-    }
-    if (attn_only && use_hook_mlp_in) {
-      fail<ConfigError>("use_hook_mlp_in is set but attn_only is too: there is no MLP");
-    }
-    if (use_split_qkv_input && use_attn_in) {
-      fail<ConfigError>(
-          "use_split_qkv_input and use_attn_in are both set: q, k and v would not "
-          "come from hook_attn_in; choose one");
     }
     const auto real = [](Index size) { return static_cast<double>(size); };
     const double a_layer = 4 * real(c.n_heads) * real(d_head) + 2 * real(attn_only ? 0 : c.d_mlp);

@@ -6,35 +6,59 @@
 #include <vector>
 
 #include "hooked/nn/builder.hpp"
+#include "hooked/nn/kinds.hpp"
 #include "hooked/nn/padding.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/nn/stream.hpp"
 
 namespace hooked {
 
+struct EmbedOptions {
+  Index d_vocab = 0;
+  Index d_model = 0;
+  Index n_ctx = 0;  // the longest sequence
+  PositionalEmbedding positions = PositionalEmbedding::standard;
+};
+
 /// resid[b, p] = W_E[token[b, p]] + W_pos[position[b, p]]. A position of Padding::kNone adds
-/// nothing
-/// (contract, 5.1: hook_pos_embed is 0 at padded positions).
+/// nothing (contract, 5.1: hook_pos_embed is 0 at padded positions). Parameters and hook points
+/// have the contract's names as seen from the network: "embed.W_E", "hook_embed".
 template <Scalar T>
 class Embed {
  public:
-  explicit Embed(const Builder& b) : n_ctx_(b.config.n_ctx), d_vocab_(b.config.d_vocab) {
-    const std::vector<Axis> axes{Axis::batch, Axis::pos, Axis::d_model};
-    W_E_ = b.in("embed").parameter("W_E", {d_vocab_, b.config.d_model});
+  Embed(const Builder& b, const EmbedOptions& o) : n_ctx_(o.n_ctx), d_vocab_(o.d_vocab) {
+    detail::check_size(b, "d_vocab", o.d_vocab);
+    detail::check_size(b, "d_model", o.d_model);
+    detail::check_size(b, "n_ctx", o.n_ctx);
+    const std::vector<SiteAxis> axes{Axis::batch, Axis::pos, {Axis::d_model, o.d_model}};
+    W_E_ = b.in("embed").parameter("W_E", {d_vocab_, o.d_model});
     hook_embed_ = b.site("hook_embed", axes);
-    if (b.config.positional_embedding == PositionalEmbedding::none) return;
-    W_pos_ = b.in("pos_embed").parameter("W_pos", {n_ctx_, b.config.d_model});
-    hook_pos_embed_ = b.site("hook_pos_embed", axes);
+    switch (o.positions) {
+      case PositionalEmbedding::standard:
+        W_pos_ = b.in("pos_embed").parameter("W_pos", {n_ctx_, o.d_model});
+        hook_pos_embed_ = b.site("hook_pos_embed", axes);
+        return;
+      case PositionalEmbedding::none:
+        return;
+    }
+    fail<ConfigError>("there is no positional embedding number ", static_cast<int>(o.positions));
   }
 
-  /// tokens [batch, pos] -> [batch, pos, d_model]. `positions`, if given, has one number for each
-  /// token; otherwise token p of every sequence stands at position p. The rows are distinct
-  /// (token, position) pairs unless somebody looks at the embeddings or too few repeat.
-  Variable<T> operator()(Pass<T>& pass, View<const Token> tokens, const Token* positions) const {
+  /// tokens [batch, pos] -> the stream [batch, pos, d_model]. `padding`, if given, must outlive it;
+  /// otherwise token p of every sequence stands at position p. The rows are distinct
+  /// (token, position) pairs, or tokens where positions are not embedded, unless somebody looks at
+  /// the embeddings or too few repeat. Throws ShapeError for tokens that are not [batch, pos], too
+  /// long or outside the vocabulary.
+  Stream<T> operator()(Pass<T>& pass, View<const Token> tokens,
+                       const Padding& padding = Padding()) const {
     pass.tape().place = "embed";
+    check_tokens(tokens);
     const bool looked_at =
         pass.looks_at(hook_embed_) || (W_pos_ && pass.looks_at(*hook_pos_embed_));
+    const Token* const positions = padding.positions();
     Rows rows = all_rows(pass, tokens, positions);
-    const RowMap* map = looked_at || positions != nullptr ? nullptr : distinct_rows(pass, rows);
+    const RowMap* map =
+        looked_at || (W_pos_ && positions != nullptr) ? nullptr : distinct_rows(pass, rows);
 
     auto resid = pass.at(hook_embed_, record<GatherRows>({rows.token, rows.leading}, pass[W_E_]));
     if (W_pos_) {
@@ -42,7 +66,7 @@ class Embed {
       resid = record<Add>({}, resid, embedded);
     }
     if (map != nullptr) resid.node().rows = map;
-    return resid;
+    return {resid, positions, padding.visible()};
   }
 
  private:
@@ -51,6 +75,22 @@ class Embed {
     Token* position;
     Shape leading;
   };
+
+  void check_tokens(View<const Token> tokens) const {
+    if (tokens.rank() != 2 || tokens.numel() == 0) {
+      fail<ShapeError>("tokens are ", tokens.shape(), ", they must be [batch, pos] and not empty");
+    }
+    if (tokens.size(1) > n_ctx_) {
+      fail<ShapeError>("tokens are ", tokens.shape(), ": sequences of ", tokens.size(1),
+                       " are longer than n_ctx ", n_ctx_);
+    }
+    for_each_element(tokens, [&](Index i, const Token& token) {
+      if (token < 0 || token >= d_vocab_) {
+        fail<ShapeError>("token ", token, " at [", i / tokens.size(1), ", ", i % tokens.size(1),
+                         "] is outside the vocabulary 0..", d_vocab_ - 1);
+      }
+    });
+  }
 
   static Rows all_rows(Pass<T>& pass, View<const Token> tokens, const Token* positions) {
     const auto count = static_cast<std::size_t>(tokens.numel());
@@ -64,11 +104,12 @@ class Embed {
     return rows;
   }
 
-  /// Keeps one row for each distinct (token, position) and says which row stands where. Null, and
-  /// nothing changed, when that saves less than a quarter of the rows.
+  /// Keeps one row for each distinct (token, position), or token where positions are not embedded,
+  /// and says which row stands where. Null, and nothing changed, when that saves less than a
+  /// quarter of the rows.
   const RowMap* distinct_rows(Pass<T>& pass, Rows& rows) const {
     const auto count = static_cast<std::size_t>(rows.leading.numel());
-    const auto pairs = static_cast<std::size_t>(d_vocab_ * n_ctx_);
+    const auto pairs = static_cast<std::size_t>(d_vocab_ * (W_pos_ ? n_ctx_ : 1));
     if (pairs > 4 * count) return nullptr;  // the table of pairs would cost more than it saves
     Arena& arena = pass.tape().arena();
     Token* number_of = arena.allocate<Token>(pairs);
@@ -76,7 +117,7 @@ class Embed {
     Token* row = arena.allocate<Token>(count);
     Token distinct = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      Token& number = number_of[rows.position[i] * d_vocab_ + rows.token[i]];
+      Token& number = number_of[(W_pos_ ? rows.position[i] * d_vocab_ : 0) + rows.token[i]];
       if (number < 0) number = distinct++;
       row[i] = number;
     }

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "hooked/core/random.hpp"
-#include "hooked/nn/config.hpp"
+#include "hooked/nn/kinds.hpp"
 #include "hooked/nn/parameters.hpp"
 
 namespace hooked {
@@ -19,6 +19,12 @@ struct Fans {
         out(static_cast<double>(shape[-1] * (shape.rank() == 3 ? shape[0] : 1))) {}
 };
 
+/// How the parameters of a model are drawn. For networks of one's own the default is Xavier's.
+struct Init {
+  InitMode mode = InitMode::xavier_normal;
+  double range = 1.0;  // gpt2: the standard deviation; else a gain
+};
+
 /// Norm weights become 1, biases 0, and every parameter whose name contains "W_" is drawn:
 ///   gpt2             normal, standard deviation r
 ///   xavier_uniform   uniform in +-r sqrt(6 / (fan_in + fan_out))
@@ -28,10 +34,10 @@ struct Fans {
 ///   muP              normal: 1 for embeddings, 1 / fan_in for the unembedding, else
 ///                    1 / sqrt(fan_in). (HookedTransformer gives W_U 1: "unembed" contains
 ///                    "embed".)
-/// with r = initializer_range. Each parameter draws from the stream of its own name.
+/// with r = init.range. Each parameter draws from the stream of its own name.
 template <Scalar T>
-void initialize(Parameters<T>& parameters, const TransformerConfig& config, Seed seed) {
-  const double r = config.initializer_range;
+void initialize(Parameters<T>& parameters, const Init& init, Seed seed) {
+  const double r = init.range;
   for (const auto& entry : parameters.layout()) {
     const View<T> W = parameters[entry.name];
     if (entry.name.find("W_") == std::string::npos) {
@@ -50,7 +56,7 @@ void initialize(Parameters<T>& parameters, const TransformerConfig& config, Seed
         number = static_cast<T>(bound * std::fma(2.0, random.uniform(), -1.0));
       });
     };
-    switch (config.init_mode) {
+    switch (init.mode) {
       case InitMode::gpt2:
         normal(r);
         break;

@@ -4,37 +4,47 @@
 #include <string>
 
 #include "hooked/nn/builder.hpp"
+#include "hooked/nn/kinds.hpp"
 #include "hooked/nn/pass.hpp"
 
 namespace hooked {
 
+struct MlpOptions {
+  Index d_model = 0;
+  Index d_mlp = 0;
+  Activation act_fn = Activation::relu;
+};
+
 /// Calls `f` with the function of an activation: ReluFunction{}, GeluFunction{}, ...
+/// Throws ConfigError for an activation that there is not.
 template <class F>
 auto with_function(Activation act_fn, F f) {
   switch (act_fn) {
+    case Activation::relu:
+      return f(ReluFunction{});
     case Activation::gelu:
       return f(GeluFunction{});
     case Activation::gelu_new:
       return f(GeluNewFunction{});
     case Activation::silu:
       return f(SiluFunction{});
-    case Activation::relu:
-      break;
   }
-  return f(ReluFunction{});
+  fail<ConfigError>("there is no activation number ", static_cast<int>(act_fn));
 }
 
 template <Scalar T>
 class Mlp {
  public:
-  explicit Mlp(const Builder& b) : place_(b.prefix), act_fn_(b.config.act_fn) {
-    const auto& c = b.config;
-    W_in_ = b.parameter("W_in", {c.d_model, c.d_mlp});
-    b_in_ = b.parameter("b_in", {c.d_mlp});
-    W_out_ = b.parameter("W_out", {c.d_mlp, c.d_model});
-    b_out_ = b.parameter("b_out", {c.d_model});
-    hook_pre_ = b.site("hook_pre", {Axis::batch, Axis::pos, Axis::d_mlp});
-    hook_post_ = b.site("hook_post", {Axis::batch, Axis::pos, Axis::d_mlp});
+  Mlp(const Builder& b, const MlpOptions& o) : place_(b.prefix), act_fn_(o.act_fn) {
+    detail::check_size(b, "d_model", o.d_model);
+    detail::check_size(b, "d_mlp", o.d_mlp);
+    with_function(act_fn_, [](auto) {});
+    W_in_ = b.parameter("W_in", {o.d_model, o.d_mlp});
+    b_in_ = b.parameter("b_in", {o.d_mlp});
+    W_out_ = b.parameter("W_out", {o.d_mlp, o.d_model});
+    b_out_ = b.parameter("b_out", {o.d_model});
+    hook_pre_ = b.site("hook_pre", {Axis::batch, Axis::pos, {Axis::d_mlp, o.d_mlp}});
+    hook_post_ = b.site("hook_post", {Axis::batch, Axis::pos, {Axis::d_mlp, o.d_mlp}});
   }
 
   /// x [..., d_model] -> [..., d_model]

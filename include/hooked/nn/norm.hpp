@@ -5,31 +5,53 @@
 #include <string>
 
 #include "hooked/nn/builder.hpp"
+#include "hooked/nn/kinds.hpp"
 #include "hooked/nn/pass.hpp"
 
 namespace hooked {
+
+struct NormOptions {
+  Index width = 0;  // of what is normalized: d_model
+  Normalization kind = Normalization::LN;
+  double eps = 1e-5;  // inside the root
+  /// Where inputs may be [batch, pos, head, width] in some runs: how many heads there are.
+  Index n_heads = 0;
+};
 
 /// x <- x - mean(x) (LN only); scale = sqrt(mean(x^2) + eps); n = x / scale; y = n * w + b.
 /// hook_scale is the divisor: frozen by a hook, it makes the norm linear.
 template <Scalar T>
 class Norm {
  public:
-  /// `input` are the axes of x but the last, usually {batch, pos}.
-  Norm(const Builder& b, Normalization kind, const std::vector<Axis>& input)
-      : kind_(kind), eps_(b.config.eps), place_(b.prefix) {
-    if (kind == Normalization::none) return;
-    std::vector<Axis> scale = input, normalized = input;
-    scale.push_back(Axis::one);
-    normalized.push_back(Axis::d_model);
-    hook_scale_ = b.site("hook_scale", scale);
-    hook_normalized_ = b.site("hook_normalized", normalized);
-    if (kind == Normalization::LN || kind == Normalization::RMS) {
-      w_ = b.parameter("w", {b.config.d_model});
+  Norm(const Builder& b, const NormOptions& o) : kind_(o.kind), eps_(o.eps), place_(b.prefix) {
+    if (kind_ == Normalization::none) return;
+    detail::check_size(b, "width", o.width);
+    const auto site = [&](const char* name, const SiteAxis& last) {
+      Site here{.name = b.prefix + name, .axes = {Axis::batch, Axis::pos, last}};
+      if (o.n_heads > 0) {
+        here.axes_per_head = {Axis::batch, Axis::pos, {Axis::head, o.n_heads}, last};
+      }
+      return b.sites.add(std::move(here));
+    };
+    hook_scale_ = site("hook_scale", Axis::one);
+    hook_normalized_ = site("hook_normalized", {Axis::d_model, o.width});
+    switch (kind_) {
+      case Normalization::LN:
+        w_ = b.parameter("w", {o.width});
+        b_ = b.parameter("b", {o.width});
+        return;
+      case Normalization::RMS:
+        w_ = b.parameter("w", {o.width});
+        return;
+      case Normalization::LNPre:
+      case Normalization::RMSPre:
+      case Normalization::none:
+        return;
     }
-    if (kind == Normalization::LN) b_ = b.parameter("b", {b.config.d_model});
+    fail<ConfigError>("there is no normalization number ", static_cast<int>(kind_));
   }
 
-  /// x [..., d_model] -> [..., d_model]
+  /// x [..., width] -> [..., width]
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
     if (kind_ == Normalization::none) return x;
     pass.tape().place = place_;

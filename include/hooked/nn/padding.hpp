@@ -15,6 +15,8 @@ class Padding {
   /// What stands in `positions()` for a token that is padding.
   static constexpr Token kNone = -1;
 
+  /// All tokens are visible.
+  Padding() = default;
   /// `mask` [batch, pos], 0 for padding, or empty. It must outlive this object.
   /// Throws ShapeError, with both shapes, when it does not fit the tokens.
   Padding(const Tensor<std::uint8_t>& mask, Index batch, Index length) {

@@ -1,11 +1,13 @@
 // Parameters: all weights of a model in one slab, each seen by name in the contract's shape.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "hooked/core/hash.hpp"
 #include "hooked/core/names.hpp"
 #include "hooked/core/tensor.hpp"
 
@@ -58,6 +60,8 @@ class ParameterLayout {
   }
 
   bool contains(const std::string& name) const { return by_name_.contains(name); }
+  /// Changes with names, shapes and places: slabs of one fingerprint are about the same parameters.
+  std::uint64_t fingerprint() const { return hash_.value(); }
   /// Throws NameError, with the nearest names, when there is no such parameter.
   ParameterId find(const std::string& name) const {
     const auto found = by_name_.find(name);
@@ -93,6 +97,7 @@ class ParameterLayout {
     }
     const auto id = static_cast<ParameterId>(entries_.size());
     by_name_.emplace(name, id);
+    hash_.add(name).add(packed).add(shape);
     entries_.push_back({std::move(name), shape, packed, strides, slab_size_});
     constexpr Index kLine = 16;  // elements; every parameter starts on a cache line
     slab_size_ += (shape.numel() + kLine - 1) / kLine * kLine;
@@ -101,6 +106,7 @@ class ParameterLayout {
 
   std::vector<Entry> entries_;
   std::unordered_map<std::string, ParameterId> by_name_;
+  Hash hash_;
   Index slab_size_ = 0;
 };
 
@@ -116,6 +122,11 @@ class Parameters {
   const ParameterLayout& layout() const { return layout_; }
   std::vector<std::string> names() const { return layout_.names(); }
   bool contains(const std::string& name) const { return layout_.contains(name); }
+  /// Whether the name of any parameter fits a glob.
+  bool has(const std::string& glob) const {
+    return std::any_of(layout_.begin(), layout_.end(),
+                       [&](const auto& entry) { return matches_glob(entry.name, glob); });
+  }
 
   /// In the contract's shape: `parameters["blocks.0.attn.W_Q"]` is [head, d_model, d_head].
   /// Throws NameError with the nearest names.

@@ -1,7 +1,9 @@
 // Pass: one forward run of a model and, if wanted, the way back. Modules are written against it.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hooked/hooks/plan.hpp"
@@ -11,6 +13,9 @@ namespace hooked {
 
 /// The tape of one run, the parameters bound to it and the hooks that act in it. Reused from step
 /// to step, it keeps its memory. Not thread-safe: one Pass a thread, parameters shared.
+///
+/// A pass may bind the parameters of several models, each trained or frozen; `Model::forward` works
+/// with its own.
 template <Scalar T>
 class Pass {
  public:
@@ -24,99 +29,184 @@ class Pass {
   };
 
   /// `parameters` must outlive the pass and may change between runs.
-  explicit Pass(const Parameters<T>& parameters) : parameters_(&parameters) {}
-  /// Other parameters for the runs to come.
-  void use(const Parameters<T>& parameters) { parameters_ = &parameters; }
+  explicit Pass(const Parameters<T>& parameters) { use(parameters); }
 
-  /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, must outlive it.
-  /// With `adds`, backward adds to the parameters' gradients of the last run.
+  /// Other parameters for the runs to come, in place of all that were bound.
+  void use(const Parameters<T>& parameters, bool frozen = false) {
+    sets_.clear();
+    bind(parameters, nullptr, frozen);
+  }
+  /// The parameters of one more model, and its hooks, if any, for all runs to come; both must
+  /// outlive the pass. Frozen ones are constants.
+  void bind(const Parameters<T>& parameters, HookPlan<T>* plan, bool frozen) {
+    sets_.push_back({&parameters, plan, frozen, {}, 0});
+    has_begun_ = false;
+  }
+
+  /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, acts on the first
+  /// model and must outlive the run. With `adds`, backward adds to the parameters' gradients of the
+  /// last run.
   void begin(const Options& options, HookPlan<T>* plan = nullptr, bool adds = false) {
+    sets_[0].plan = plan;
     options_ = options;
-    plan_ = plan;
-    if (plan != nullptr) plan->begin_run();
     walked_back_ = false;
+    has_begun_ = true;
+    now_ = 0;
     tape_.reset();
     tape_.recording = options_.gradients;
     tape_.recycling = options_.recycling;
-    const ParameterLayout& layout = parameters_->layout();
-    bound_.clear();
-    bound_.reserve(layout.size());
-    if (options_.gradients && gradients_.numel() != layout.slab_size()) {
-      gradients_ = Tensor<T>(Shape{layout.slab_size()});
+    Index size = 0;
+    for (Set& set : sets_) {
+      set.offset = size;
+      if (options_.gradients && !set.frozen) size += set.parameters->layout().slab_size();
     }
-    for (std::size_t i = 0; i < layout.size(); ++i) {
-      const auto id = static_cast<ParameterId>(i);
-      const View<const T> value = layout.packed(parameters_->slab().data(), id);
-      if (!options_.gradients || parameters_->is_frozen(id)) {
-        bound_.push_back(tape_.constant(value));
-        continue;
-      }
-      bound_.push_back(tape_.leaf(value, layout.packed(gradients_.data(), id)));
-      bound_.back().node().touched = adds;
-    }
+    if (options_.gradients && gradients_.numel() != size) gradients_ = Tensor<T>(Shape{size});
+    for (Set& set : sets_) begin(set, adds);
   }
 
   Tape<T>& tape() { return tape_; }
   const std::vector<Token>& positions() const { return options_.positions; }
 
+  /// While one lives, the pass works with the parameters and hooks of one model.
+  class Within {
+   public:
+    Within(Pass& pass, std::size_t set) : pass_(&pass), before_(pass.now_) { pass.now_ = set; }
+    Within(const Within&) = delete;
+    Within& operator=(const Within&) = delete;
+    ~Within() { pass_->now_ = before_; }
+
+   private:
+    Pass* pass_;
+    std::size_t before_;
+  };
+  /// Throws Error unless the pass has begun and binds these parameters.
+  [[nodiscard]] Within within(const Parameters<T>& parameters) {
+    if (!has_begun_) fail<Error>("the pass has not begun: call pass.begin() before the model runs");
+    for (std::size_t i = 0; i < sets_.size(); ++i) {
+      if (sets_[i].parameters == &parameters) return Within(*this, i);
+    }
+    fail<Error>(
+        "the pass is over other parameters than this model's: make it of model.parameters(), or "
+        "bind them too");
+  }
+
   /// A parameter as its matrix product wants it: W_Q is [d_model, head * d_head].
-  Variable<T> operator[](ParameterId id) const { return bound_[static_cast<std::size_t>(id)]; }
+  Variable<T> operator[](ParameterId id) const {
+    const auto i = static_cast<std::size_t>(id);
+    if (!has_begun_ || i >= now().bound.size()) {
+      fail<Error>("the pass binds no parameter number ", i, ": begin it, over the model's own");
+    }
+    return now().bound[i];
+  }
   /// A parameter in the contract's shape: W_Q is [head, d_model, d_head].
   Variable<T> unpacked(ParameterId id) {
-    const ParameterLayout& layout = parameters_->layout();
-    const T* values = parameters_->slab().data();
-    const View<T> gradient = options_.gradients ? layout.view(gradients_.data(), id) : View<T>();
+    const Set& set = now();
+    const ParameterLayout& layout = set.parameters->layout();
+    const T* values = set.parameters->slab().data();
+    const bool has_gradient = options_.gradients && !set.frozen;
+    const View<T> gradient =
+        has_gradient ? layout.view(gradients_.data() + set.offset, id) : View<T>();
     return tape_.alias((*this)[id], layout.view(values, id), gradient);
   }
 
   /// Every activation passes here under its name: hooks act, caches copy.
-  Variable<T> at(SiteId site, Variable<T> x) { return looks_at(site) ? plan_->arrive(site, x) : x; }
+  Variable<T> at(SiteId site, Variable<T> x) {
+    return looks_at(site) ? now().plan->arrive(site, x) : x;
+  }
   /// Whether anybody looks at a site (of a range, ends included). If not, work may be merged.
-  bool looks_at(SiteId site) const { return plan_ != nullptr && plan_->looks_at(site); }
+  bool looks_at(SiteId site) const { return now().plan != nullptr && now().plan->looks_at(site); }
   bool looks_at(SiteId first, SiteId last) const {
-    return plan_ != nullptr && plan_->looks_at(first, last);
+    return now().plan != nullptr && now().plan->looks_at(first, last);
+  }
+  /// The activation that this run kept at a site, by full name, as it was after all hooks; the last
+  /// one where the site fired more than once. Throws NameError for a site that is not kept, Error
+  /// before it has fired.
+  Variable<T> activation(std::string_view name) const {
+    for (const Set& set : sets_) {
+      if (set.plan != nullptr && set.plan->keeps(name)) return set.plan->kept(name);
+    }
+    fail<NameError>("\"", name,
+                    "\" is not among the activations that this run keeps: name it in "
+                    "TrainOptions::activations, or HookPlan::keep");
   }
 
-  /// Walks back from a scalar; afterwards `gradients()` holds d output / d parameters.
-  /// Once a run: a second walk would add to what the first one left along the way. Throws Error.
-  void backward(Variable<T> output) {
+  /// Walks back from a scalar, whose own gradient is `cotangent`; afterwards `gradients()` holds
+  /// cotangent * d output / d parameters. Once a run: a second walk would add to what the first one
+  /// left along the way. Throws Error.
+  void backward(Variable<T> output, double cotangent = 1.0) {
     if (!options_.gradients) {
       fail<Error>("backward: the run keeps no gradients; begin it with {.gradients = true}");
     }
     if (walked_back_) fail<Error>("backward: this run was walked back already; begin a new one");
-    tape_.backward(output);
+    if (output.value().numel() != 1) {
+      fail<ShapeError>("backward wants a scalar, the output is ", output.shape());
+    }
+    const auto slope = static_cast<T>(cotangent);
+    tape_.backward(output, View<const T>(&slope, output.shape()));
     clear_untouched();
     walked_back_ = true;
   }
 
-  /// The gradients of the last backward, a slab of the parameters' layout; zero for frozen ones.
+  /// The gradients of the last backward: the slabs of all sets that are not frozen, one after the
+  /// other; zero for frozen parameters.
   const Tensor<T>& gradients() const { return gradients_; }
-  /// One parameter's gradient, in the contract's shape. Throws NameError, or Error before backward.
+  /// The gradient of one parameter of the first set, in the contract's shape. Throws NameError, or
+  /// Error before backward.
   View<const T> gradient(const std::string& name) const {
-    const ParameterLayout& layout = parameters_->layout();
+    const ParameterLayout& layout = sets_.at(0).parameters->layout();
     const ParameterId id = layout.find(name);
     if (!walked_back_) fail<Error>("there is no gradient of ", name, " before backward");
     return layout.view(gradients_.data(), id);
   }
 
  private:
-  // A parameter that the output does not depend on still holds the gradient of the run before.
-  void clear_untouched() {
-    const ParameterLayout& layout = parameters_->layout();
+  /// The parameters and hooks of one model.
+  struct Set {
+    const Parameters<T>* parameters;
+    HookPlan<T>* plan;
+    bool frozen;
+    std::vector<Variable<T>> bound;
+    Index offset;  // of its gradients
+  };
+
+  const Set& now() const { return sets_[now_]; }
+
+  void begin(Set& set, bool adds) {
+    if (set.plan != nullptr) set.plan->begin_run();
+    const ParameterLayout& layout = set.parameters->layout();
+    set.bound.clear();
+    set.bound.reserve(layout.size());
     for (std::size_t i = 0; i < layout.size(); ++i) {
       const auto id = static_cast<ParameterId>(i);
-      if (bound_[i].node().touched) continue;
-      const View<T> gradient = layout.packed(gradients_.data(), id);
-      std::fill_n(gradient.data(), gradient.numel(), T(0));
+      const View<const T> value = layout.packed(set.parameters->slab().data(), id);
+      if (!options_.gradients || set.frozen || set.parameters->is_frozen(id)) {
+        set.bound.push_back(tape_.constant(value));
+        continue;
+      }
+      set.bound.push_back(tape_.leaf(value, layout.packed(gradients_.data() + set.offset, id)));
+      set.bound.back().node().touched = adds;
     }
   }
 
-  const Parameters<T>* parameters_;
+  // A parameter that the output does not depend on still holds the gradient of the run before.
+  void clear_untouched() {
+    for (const Set& set : sets_) {
+      if (set.frozen) continue;
+      const ParameterLayout& layout = set.parameters->layout();
+      for (std::size_t i = 0; i < layout.size(); ++i) {
+        const auto id = static_cast<ParameterId>(i);
+        if (set.bound[i].node().touched) continue;
+        const View<T> gradient = layout.packed(gradients_.data() + set.offset, id);
+        std::fill_n(gradient.data(), gradient.numel(), T(0));
+      }
+    }
+  }
+
+  std::vector<Set> sets_;
+  std::size_t now_ = 0;
   Options options_;
-  HookPlan<T>* plan_ = nullptr;
-  bool walked_back_ = false;
+  bool has_begun_ = false, walked_back_ = false;
   Tape<T> tape_;
-  std::vector<Variable<T>> bound_;
   Tensor<T> gradients_;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hooked/core/tensor.hpp"
+#include "hooked/hooks/cache.hpp"
 #include "hooked/hooks/hook.hpp"
 
 namespace hooked {
@@ -25,6 +26,11 @@ struct RunOptions {
   int threads = 0;
 };
 
+/// A differentiable scalar of what a run gives: `[](Variable<float> logits) { return
+/// element(logits, {0, -1, 7}); }`. Patching and gradients at sites take the same.
+template <Scalar T>
+using Metric = std::function<Variable<T>(Variable<T>)>;
+
 /// What run_with_cache keeps.
 template <Scalar T>
 struct CacheOptions {
@@ -33,10 +39,17 @@ struct CacheOptions {
   /// Hooks of this run; they act before the cache looks.
   std::vector<Hook<T>> hooks = {};
   /// A scalar of the logits. If given, its gradients at the kept sites are kept as "NAME_grad".
-  std::function<Variable<T>(Variable<T>)> gradient_of = {};
+  Metric<T> gradient_of = {};
   /// false: the run ends after the block of the last site needed, and the logits stay empty.
   bool logits = true;
   RunOptions run = {};
+};
+
+/// What run_with_cache gives.
+template <Scalar T>
+struct CachedRun {
+  Tensor<T> logits;
+  ActivationCache<T> cache;
 };
 
 }  // namespace hooked

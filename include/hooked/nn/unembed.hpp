@@ -8,14 +8,21 @@
 
 namespace hooked {
 
+struct UnembedOptions {
+  Index d_model = 0;
+  Index d_vocab_out = 0;
+};
+
 template <Scalar T>
 class Unembed {
  public:
-  explicit Unembed(const Builder& b) : place_(b.prefix) {
-    W_U_ = b.parameter("W_U", {b.config.d_model, b.config.d_vocab_out});
-    b_U_ = b.parameter("b_U", {b.config.d_vocab_out});
-    hook_in_ = b.site("hook_in", {Axis::batch, Axis::pos, Axis::d_model});
-    hook_out_ = b.site("hook_out", {Axis::batch, Axis::pos, Axis::d_vocab_out});
+  Unembed(const Builder& b, const UnembedOptions& o) : place_(b.prefix) {
+    detail::check_size(b, "d_model", o.d_model);
+    detail::check_size(b, "d_vocab_out", o.d_vocab_out);
+    W_U_ = b.parameter("W_U", {o.d_model, o.d_vocab_out});
+    b_U_ = b.parameter("b_U", {o.d_vocab_out});
+    hook_in_ = b.site("hook_in", {Axis::batch, Axis::pos, {Axis::d_model, o.d_model}});
+    hook_out_ = b.site("hook_out", {Axis::batch, Axis::pos, {Axis::d_vocab_out, o.d_vocab_out}});
   }
 
   /// x [..., d_model] -> [..., d_vocab_out]

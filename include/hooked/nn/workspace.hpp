@@ -64,8 +64,7 @@ class Workspace {
   Workspace& operator=(const Workspace&) { return *this; }
 
   /// Calls `work(pass, i)` for all parts i < `parts`, on up to `threads` threads (0: as many as
-  /// there are processors). While the same model runs elsewhere, the caller works alone. Denormals
-  /// are flushed, as in training.
+  /// there are processors). Denormals are flushed, as in training.
   template <class Work>
   void run(const Parameters<T>& parameters, Index parts, int threads, Work work) {
     const FlushDenormals flush;
@@ -73,9 +72,17 @@ class Workspace {
       const typename PassPool<T>::Lease pass(passes_, parameters);
       work(*pass, i);
     };
-    if (parts == 1 || threads == 1 || busy_.test_and_set()) {
-      for (Index i = 0; i < parts; ++i) part(i);
-      return;
+    if (parts == 1) return part(0);
+    with_threads(threads, [&](ThreadPool& pool) { pool.run(parts, part); });
+  }
+
+  /// Calls `work(pool)` with the model's threads, which live as long as it does. While the same
+  /// model runs elsewhere, the caller gets a pool of itself alone.
+  template <class Work>
+  void with_threads(int threads, Work work) {
+    if (threads == 1 || busy_.test_and_set()) {
+      ThreadPool alone(1);
+      return work(alone);
     }
     const struct Release {
       std::atomic_flag& flag;
@@ -86,7 +93,7 @@ class Workspace {
       threads_ = std::make_unique<ThreadPool>(threads);
       wanted_threads_ = threads;
     }
-    threads_->run(parts, part);
+    work(*threads_);
   }
 
  private:

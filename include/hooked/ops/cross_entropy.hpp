@@ -4,6 +4,9 @@
 // cancellation however small the loss is, where float log-softmax floors at 1e-7 and makes long
 // training runs spike. Backward: dx_j = dy (p_j - [j = label]), and p_label - 1 = -(sum of the
 // other p_j).
+// Smoothing s mixes the label with all K tokens (Szegedy et al., 2016): the target is
+// (1 - s) [j = label] + s / K, which adds s (x_label - mean_j x_j) to the loss and
+// s ([j = label] - 1 / K) to its slope.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +22,7 @@ struct CrossEntropy {
   static constexpr Token kIgnored = -1;
   struct Args {
     const Token* labels;  // one for each row, or kIgnored
+    double smoothing = 0.0;
   };
 
   /// logits [..., d_vocab_out] -> loss [...]
@@ -77,6 +81,7 @@ struct CrossEntropy {
       };
       map_packets(X.cols(), e, share, static_cast<const T*>(e));
       e[label] = static_cast<T>(-rest / total);
+      if (args.smoothing != 0.0) smooth(args.smoothing, label, X.cols(), x, loss.data() + r, e);
     }
   }
 
@@ -93,7 +98,23 @@ struct CrossEntropy {
 
   static std::vector<Sample<Args>> samples() {
     static constexpr Token labels[] = {2, 0, kIgnored, 3, 1, 1};
-    return {{{labels}, {{6, 4}}}, {{labels}, {{2, 3, 5}}, 3.0}, {{labels + 1}, {{1, 1}}}};
+    return {{{labels}, {{6, 4}}},
+            {{labels}, {{2, 3, 5}}, 3.0},
+            {{labels + 1}, {{1, 1}}},
+            {{labels, 0.1}, {{2, 3, 5}}}};
+  }
+
+ private:
+  template <Scalar T>
+  static void smooth(double s, Token label, Index n, const T* x, T* loss, T* slope) {
+    const double share = s / static_cast<double>(n);
+    double sum = 0.0;
+    for (Index j = 0; j < n; ++j) {
+      sum += static_cast<double>(x[j]);
+      slope[j] = static_cast<T>(static_cast<double>(slope[j]) - share);
+    }
+    slope[label] = static_cast<T>(static_cast<double>(slope[label]) + s);
+    *loss += static_cast<T>(s * static_cast<double>(x[label]) - share * sum);
   }
 };
 

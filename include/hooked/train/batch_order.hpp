@@ -30,6 +30,8 @@ class BatchOrder {
     std::iota(order_.begin(), order_.end(), Index{0});
   }
 
+  /// Examples of a full batch.
+  Index largest() const { return batch_size_; }
   Index steps_per_epoch() const {
     return (static_cast<Index>(order_.size()) + batch_size_ - 1) / batch_size_;
   }

@@ -1,6 +1,7 @@
 // Checkpoints: all of a training run in one file, written in one step.
 #pragma once
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
@@ -11,9 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/io/model.hpp"
+#include "hooked/io/safetensors.hpp"
 #include "hooked/train/optimizer.hpp"
-#include "hooked/train/options.hpp"
 
 namespace hooked {
 
@@ -23,6 +23,15 @@ struct RunState {
   double loss = 0.0;  // of the last batch
   double best_loss = std::numeric_limits<double>::infinity();
   std::uintmax_t metrics_bytes = 0;
+};
+
+/// A model that learns: its weights, its optimizer, and the best weights so far.
+template <Scalar T>
+struct Learner {
+  std::string prefix;  // of its names, where several models learn: "sae."
+  Parameters<T>* parameters;
+  Optimizer<T> optimizer;
+  Tensor<T> best;  // may be empty
 };
 
 /// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree
@@ -47,21 +56,22 @@ class Checkpoint {
     if (error) fail<FormatError>(path_.string(), ": cannot be removed: ", error.message());
   }
 
-  /// `best` may be empty.
-  void save(const Parameters<T>& parameters, const Optimizer<T>& optimizer, const Tensor<T>& best,
-            const RunState& state) const {
-    const ParameterLayout& layout = parameters.layout();
+  void save(const std::vector<Learner<T>>& learners, const RunState& state) const {
     std::vector<NamedTensor> tensors;
-    const auto append = [&](const std::string& prefix, const Tensor<T>& slab) {
-      if (slab.numel() == 0) return;
-      for (const std::string& name : layout.names()) {
-        tensors.push_back({prefix + name, layout.view(slab.data(), layout.find(name))});
-      }
-    };
-    append("model.", parameters.slab());
-    append("m.", optimizer.m());
-    append("v.", optimizer.v());
-    append("best.", best);
+    for (const Learner<T>& learner : learners) {
+      const ParameterLayout& layout = learner.parameters->layout();
+      const auto append = [&](const std::string& kind, const Tensor<T>& slab) {
+        if (slab.numel() == 0) return;
+        for (const std::string& name : layout.names()) {
+          tensors.push_back(
+              {kind + learner.prefix + name, layout.view(slab.data(), layout.find(name))});
+        }
+      };
+      append("model.", learner.parameters->slab());
+      append("m.", learner.optimizer.m());
+      append("v.", learner.optimizer.v());
+      append("best.", learner.best);
+    }
     const auto loss = Tensor<double>::scalar(state.loss);
     const auto best_loss = Tensor<double>::scalar(state.best_loss);
     tensors.push_back({"loss", loss});
@@ -75,8 +85,7 @@ class Checkpoint {
 
   /// Throws FormatError when the file is no checkpoint of this model, ConfigError, saying what
   /// differs, when it was made by another kind of run or is past `last_step`. Then nothing changes.
-  RunState load(Parameters<T>& parameters, Optimizer<T>& optimizer, Tensor<T>& best,
-                Index last_step) const {
+  RunState load(std::vector<Learner<T>>& learners, Index last_step) const {
     const SafetensorsFile file(path_);
     const auto& metadata = file.metadata();
     const auto format = metadata.find("format");
@@ -100,21 +109,28 @@ class Checkpoint {
       fail<ConfigError>(path_.string(), ": cannot resume: it was made after step ", state.step,
                         ", this run ends after step ", last_step);
     }
-    const ParameterLayout& layout = parameters.layout();
-    Tensor<T> slabs[] = {parameters.slab(), optimizer.m(), optimizer.v(), best};
-    const char* const prefixes[] = {"model.", "m.", "v.", "best."};
-    for (std::size_t i = 0; i < 4; ++i) {
-      if (slabs[i].numel() == 0) continue;
-      for (const auto& entry : layout) {
-        const Tensor<T> numbers = tensor<T>(file, prefixes[i] + entry.name, entry.shape);
-        copy(numbers.view(), layout.view(slabs[i].data(), layout.find(entry.name)));
+    std::vector<std::array<Tensor<T>, 4>> loaded;
+    for (const Learner<T>& learner : learners) {
+      const ParameterLayout& layout = learner.parameters->layout();
+      auto& slabs = loaded.emplace_back(std::array<Tensor<T>, 4>{
+          learner.parameters->slab(), learner.optimizer.m(), learner.optimizer.v(), learner.best});
+      const char* const kinds[] = {"model.", "m.", "v.", "best."};
+      for (std::size_t i = 0; i < 4; ++i) {
+        if (slabs[i].numel() == 0) continue;
+        for (const auto& entry : layout) {
+          const Tensor<T> numbers =
+              tensor<T>(file, kinds[i] + learner.prefix + entry.name, entry.shape);
+          copy(numbers.view(), layout.view(slabs[i].data(), layout.find(entry.name)));
+        }
       }
     }
-    parameters.slab() = std::move(slabs[0]);
-    optimizer.m() = std::move(slabs[1]);
-    optimizer.v() = std::move(slabs[2]);
-    best = std::move(slabs[3]);
-    optimizer.set_steps(state.step);
+    for (std::size_t i = 0; i < learners.size(); ++i) {
+      learners[i].parameters->slab() = std::move(loaded[i][0]);
+      learners[i].optimizer.m() = std::move(loaded[i][1]);
+      learners[i].optimizer.v() = std::move(loaded[i][2]);
+      learners[i].best = std::move(loaded[i][3]);
+      learners[i].optimizer.set_steps(state.step);
+    }
     return state;
   }
 

@@ -2,53 +2,67 @@
 #pragma once
 
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "hooked/core/random.hpp"
-#include "hooked/core/tensor.hpp"
 #include "hooked/ops/cross_entropy.hpp"
+#include "hooked/train/batch.hpp"
 
 namespace hooked {
 
-/// `tokens` [examples, pos] go in; `labels` [examples, positions] should come out at the positions
-/// where the loss is read. CrossEntropy::kIgnored marks a label that does not count.
+/// `tokens` [examples, pos] go in; `labels` [examples, positions] should come out. A batch of it is
+/// a data set, too.
 struct Dataset {
   Tensor<Token> tokens;
-  Tensor<Token> labels;
+  Tensor<Token> labels;  ///< CrossEntropy::kIgnored marks one that does not count
+  /// The positions at which the labels stand, rising; empty: all.
+  std::vector<Token> positions = {};
+  /// [examples]: how much each counts; empty: all alike.
+  Tensor<float> weights = {};
+
+  static constexpr std::tuple parts{&Dataset::tokens, &Dataset::labels, &Dataset::positions,
+                                    &Dataset::weights};
 
   Index size() const { return tokens.numel() == 0 ? 0 : tokens.size(0); }
-
-  /// The examples `chosen`, in that order.
-  Dataset subset(std::span<const Index> chosen) const {
-    const auto count = static_cast<Index>(chosen.size());
-    Dataset part{Tensor<Token>({count, tokens.size(1)}), Tensor<Token>({count, labels.size(1)})};
-    for (Index i = 0; i < count; ++i) {
-      const Index from = chosen[static_cast<std::size_t>(i)];
-      copy(tokens.select(0, from), part.tokens.select(0, i));
-      copy(labels.select(0, from), part.labels.select(0, i));
-    }
-    return part;
-  }
 };
 
+/// The examples `chosen`, in that order. Throws ShapeError for one that is not there.
+template <Batch B>
+B subset(const B& all, std::span<const Index> chosen) {
+  const Index examples = examples_in(all, "subset: the data set");
+  for (const Index i : chosen) {
+    if (i >= 0 && i < examples) continue;
+    fail<ShapeError>("subset: there is no example ", i, " among ", examples);
+  }
+  B part;
+  copy_examples(
+      all, static_cast<Index>(chosen.size()),
+      [&](Index i) { return chosen[static_cast<std::size_t>(i)]; }, part);
+  return part;
+}
+
 /// Two parts of a data set, drawn at random.
+template <Batch B>
 struct Split {
-  Dataset train;
-  Dataset test;
+  B train;
+  B test;
 };
 
 /// Draws `train_size` examples for training; the rest is for testing. The same seed gives the same
 /// split. Throws ShapeError when the set is smaller.
-inline Split split(const Dataset& all, Index train_size, Seed seed) {
-  if (train_size < 0 || train_size > all.size()) {
-    fail<ShapeError>("split: ", train_size, " training examples of ", all.size());
+template <Batch B>
+Split<B> split(const B& all, Index train_size, Seed seed) {
+  const Index examples = examples_in(all, "split: the data set");
+  if (train_size < 0 || train_size > examples) {
+    fail<ShapeError>("split: ", train_size, " training examples of ", examples);
   }
-  std::vector<Index> order(static_cast<std::size_t>(all.size()));
+  std::vector<Index> order(static_cast<std::size_t>(examples));
   Random(seed, "split").permutation(order);
   const std::span<const Index> indices(order);
   const auto n = static_cast<std::size_t>(train_size);
-  return {all.subset(indices.first(n)), all.subset(indices.subspan(n))};
+  return {subset(all, indices.first(n)), subset(all, indices.subspan(n))};
 }
 
 }  // namespace hooked

@@ -2,97 +2,106 @@
 #pragma once
 
 #include <algorithm>
-#include <span>
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "hooked/nn/transformer.hpp"
-#include "hooked/train/dataset.hpp"
+#include "hooked/core/cuts.hpp"
+#include "hooked/train/job.hpp"
+#include "hooked/train/trained_model.hpp"
 
 namespace hooked {
+
+/// The plans of a run's models, and a pass that binds them all.
+template <Scalar T>
+class Bound {
+ public:
+  /// `models` must outlive it; their weights may change between runs, their hooks may not. Throws
+  /// NameError for an activation that no model has.
+  Bound(const Together<T>& models, const std::vector<SiteSelector>& activations)
+      : pass_(models[0].parameters()) {
+    plans_.reserve(models.size());
+    pass_.use(models[0].parameters(), models[0].is_frozen());
+    for (const TrainedModel<T>& model : models) {
+      plans_.push_back(model.plan());
+      if (plans_.size() > 1) pass_.bind(model.parameters(), &plans_.back(), model.is_frozen());
+    }
+    for (const SiteSelector& where : activations) keep(where);
+  }
+
+  Pass<T>& pass() { return pass_; }
+  /// Of the model `i`.
+  HookPlan<T>& plan(std::size_t i) { return plans_[i]; }
+  std::size_t size() const { return plans_.size(); }
+  void begin(const typename Pass<T>::Options& options, bool adds = false) {
+    pass_.begin(options, &plans_[0], adds);
+  }
+
+ private:
+  // In the first model that has it.
+  void keep(const SiteSelector& where) {
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      try {
+        plans_[i].keep(where, false);
+        return;
+      } catch (const NameError&) {
+        if (i + 1 == plans_.size()) throw;
+      }
+    }
+  }
+
+  std::vector<HookPlan<T>> plans_;
+  Pass<T> pass_;
+};
 
 /// A tape and gradients of its own. A shard whose activations would not stay in a cache is taken in
 /// slices, one after the other in the same memory, which add up in the gradients.
 template <Scalar T>
 class Lane {
  public:
-  /// `model` must outlive the lane; its weights may change between runs, its hooks may not.
-  Lane(const Transformer<T>& model, std::vector<Token> positions)
-      : model_(&model), plan_(model.plan()), pass_(model.parameters()) {
+  /// `share` is its way to the examples.
+  Lane(const Together<T>& models, const std::vector<SiteSelector>& activations,
+       std::unique_ptr<Share<T>> share)
+      : bound_(models, activations), share_(std::move(share)) {
     options_.gradients = options_.recycling = true;
-    options_.positions = std::move(positions);
   }
 
-  /// Forward and backward over the examples `chosen`, at most `largest` in any run. The loss is
-  /// their share of a mean over `counted` labels; afterwards `gradients()` has its gradient.
-  double run(const Dataset& data, std::span<const Index> chosen, Index largest, Index counted) {
-    const auto examples = static_cast<Index>(chosen.size());
-    const Index slices = count_slices(largest, data.tokens.size(1));
-    reserve(data, (largest + slices - 1) / slices);
-    double loss = 0.0;
+  /// Forward and backward over the examples [first, last) of the batch, in so many slices. The loss
+  /// is their sum over `divisor`; afterwards `gradients()` has its gradient.
+  double run(Index first, Index last, Index slices, double divisor) {
+    const Cuts cuts = Cuts::into(last - first, slices);
+    double sum = 0.0;
     bool adds = false;
     for (Index s = 0; s < slices; ++s) {
-      const auto first = static_cast<std::size_t>(s * examples / slices);
-      const auto last = static_cast<std::size_t>((s + 1) * examples / slices);
-      if (first == last) continue;
-      loss += run_slice(data, chosen.subspan(first, last - first), counted, adds);
+      if (cuts.size(s) == 0) continue;
+      const Variable<T> y = forward(first + cuts.begin(s), first + cuts.end(s), adds);
+      if (!y.wants_gradient()) {
+        fail<ShapeError>("the objective does not depend on any parameter that is trained");
+      }
+      sum += static_cast<double>(y.value().item());
+      bound_.pass().backward(y, 1.0 / divisor);
+      bound_.pass().tape().reset();  // now, so that memory added here is in one piece for the next
       adds = true;
     }
-    return loss;
+    return sum / divisor;
   }
 
-  /// Of the last run: a slab of the parameters' layout.
-  const Tensor<T>& gradients() const { return pass_.gradients(); }
+  /// The objective of the examples [first, last), on a tape that stays until the next run.
+  Variable<T> forward(Index first, Index last, bool adds = false) {
+    share_->load(first, last);
+    options_.positions = share_->positions();
+    bound_.begin(options_, adds);
+    return share_->sum(bound_.pass());
+  }
+  Bound<T>& bound() { return bound_; }
+
+  /// Of the last run: a slab for all that is trained (Together::slab_size).
+  const Tensor<T>& gradients() { return bound_.pass().gradients(); }
 
  private:
-  // Slices of about 2^18 numbers (in float 1 MiB), or of four times as many as there are
-  // parameters: each slice adds to every gradient, which must not cost more than it saves.
-  Index count_slices(Index examples, Index length) const {
-    if (model_->n_hooks() > 0) return 1;  // a hook is called once a batch
-    constexpr Index kNumbers = Index{1} << 18;
-    const Index slice = std::max(kNumbers, 4 * model_->n_params_total());
-    return std::clamp<Index>(examples * numbers_per_example(length) / slice, 1, examples);
-  }
-
-  // About as many as a forward run keeps for backward.
-  Index numbers_per_example(Index length) const {
-    const TransformerConfig& c = model_->config();
-    const auto read = static_cast<Index>(options_.positions.size());
-    const Index wanted = read == 0 ? length : read;
-    const Index block = 8 * c.d_model + 4 * c.n_heads * c.d_head + c.n_heads * length +
-                        (c.has_mlp() ? 2 * c.d_mlp : 0);
-    return block * (length * (c.n_layers - 1) + wanted) + 2 * c.d_vocab_out * wanted;
-  }
-
-  // Room for the largest slice, so that smaller ones take nothing from the heap.
-  void reserve(const Dataset& data, Index examples) {
-    if (tokens_.numel() > 0 && tokens_.size(0) >= examples) return;
-    tokens_ = Tensor<Token>({examples, data.tokens.size(1)});
-    labels_ = Tensor<Token>({examples, data.labels.size(1)});
-  }
-
-  double run_slice(const Dataset& data, std::span<const Index> chosen, Index counted, bool adds) {
-    const auto examples = static_cast<Index>(chosen.size());
-    for (Index i = 0; i < examples; ++i) {
-      const Index from = chosen[static_cast<std::size_t>(i)];
-      copy(data.tokens.select(0, from), tokens_.select(0, i));
-      copy(data.labels.select(0, from), labels_.select(0, i));
-    }
-    pass_.begin(options_, &plan_, adds);
-    const auto logits = model_->forward(pass_, tokens_.slice(0, 0, examples));
-    const auto mean =
-        cross_entropy(logits, View<const Token>(labels_.slice(0, 0, examples)), counted);
-    const auto loss = static_cast<double>(mean.value().item());
-    pass_.backward(mean);
-    pass_.tape().reset();  // now, so that memory added here is in one piece for the next run
-    return loss;
-  }
-
-  const Transformer<T>* model_;
+  Bound<T> bound_;
+  std::unique_ptr<Share<T>> share_;
   typename Pass<T>::Options options_;
-  HookPlan<T> plan_;
-  Pass<T> pass_;
-  Tensor<Token> tokens_, labels_;
 };
 
 }  // namespace hooked

@@ -1,6 +1,7 @@
 // MetricsFile: metrics.csv, one row for each evaluation.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -14,8 +15,9 @@
 
 namespace hooked {
 
-/// Columns: step, epoch, lr, train_loss (of that step's batch), gradient_norm, loss, accuracy, then
-/// loss_at_i and accuracy_at_i for each label position. Rows are flushed as they come.
+/// Columns: step, epoch, lr, train_loss (of that step's batch), gradient_norm, loss; of token
+/// models also accuracy, then loss_at_i and accuracy_at_i for each label position. Rows are flushed
+/// as they come.
 class MetricsFile {
  public:
   /// Does nothing without a path. `keep_bytes` of an older file stay: what a checkpoint remembers.
@@ -37,17 +39,19 @@ class MetricsFile {
   void on_evaluation(const EvaluationInfo& info) {
     if (path_.empty()) return;
     const Evaluation& e = info.evaluation;
+    const bool has_accuracy = !std::isnan(e.accuracy);
     std::ostringstream rows;
     rows.precision(std::numeric_limits<double>::max_digits10);
     if (bytes_ == 0) {
-      rows << "step,epoch,lr,train_loss,gradient_norm,loss,accuracy";
+      rows << "step,epoch,lr,train_loss,gradient_norm,loss" << (has_accuracy ? ",accuracy" : "");
       for (std::size_t i = 0; i < e.loss_at.size(); ++i) {
         rows << ",loss_at_" << i << ",accuracy_at_" << i;
       }
       rows << '\n';
     }
     rows << info.step.step << ',' << info.step.epoch << ',' << info.step.lr << ',' << info.step.loss
-         << ',' << info.step.gradient_norm << ',' << e.loss << ',' << e.accuracy;
+         << ',' << info.step.gradient_norm << ',' << e.loss;
+    if (has_accuracy) rows << ',' << e.accuracy;
     for (std::size_t i = 0; i < e.loss_at.size(); ++i) {
       rows << ',' << e.loss_at[i] << ',' << e.accuracy_at[i];
     }

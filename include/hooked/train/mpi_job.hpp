@@ -1,5 +1,6 @@
-// Job: the calls of MPI. All that the library knows of MPI is in this file; without HOOKED_WITH_MPI
-// there is one process, and nobody to be told anything. Programs use Ranks, which is made of it.
+// MpiJob: the calls of MPI. All that the library knows of MPI is in this file; without
+// HOOKED_WITH_MPI there is one process, and nobody to be told anything. Programs use Ranks, which
+// is made of it.
 #pragma once
 
 #ifdef HOOKED_WITH_MPI
@@ -28,12 +29,12 @@ namespace detail {
 #ifdef HOOKED_WITH_MPI
 
 /// MPI's calls, with a communicator of our own. An error of MPI's is an Error.
-class Job {
+class MpiJob {
  public:
   struct World {};
 
-  Job() = default;
-  explicit Job(World) {
+  MpiJob() = default;
+  explicit MpiJob(World) {
     int done = 0, granted = 0;
     MPI_Finalized(&done);
     if (done != 0) fail<Error>("MPI was shut down: a program joins its job once, in main()");
@@ -57,11 +58,11 @@ class Job {
     check("MPI_Comm_size", MPI_Comm_size(machine, &neighbours_));
     check("MPI_Comm_free", MPI_Comm_free(&machine));
   }
-  Job(const Job&) = delete;
-  Job& operator=(const Job&) = delete;
+  MpiJob(const MpiJob&) = delete;
+  MpiJob& operator=(const MpiJob&) = delete;
   // A program that leaves by an exception does not wait for ranks that may be waiting for it;
   // mpirun ends the job when a rank ends without a farewell.
-  ~Job() {
+  ~MpiJob() {
     if (all_ == MPI_COMM_NULL || std::uncaught_exceptions() > 0) return;
     MPI_Comm_free(&all_);
     if (ours_) MPI_Finalize();
@@ -134,12 +135,12 @@ class Job {
 #else
 
 /// A job of one, in which nobody is there to be told anything.
-class Job {
+class MpiJob {
  public:
   struct World {};
 
-  Job() = default;
-  explicit Job(World) {}
+  MpiJob() = default;
+  explicit MpiJob(World) {}
 
   int rank() const { return 0; }
   int size() const { return 1; }

@@ -56,6 +56,7 @@ class Optimizer {
   Optimizer(OptimizerSettings settings, const Parameters<T>& parameters,
             const std::vector<ParameterGroup>& groups = {})
       : settings_(settings),
+        layout_(parameters.layout().fingerprint()),
         m_(Shape{parameters.layout().slab_size()}),
         v_(Shape{std::holds_alternative<Sgd>(settings) ? 0 : parameters.layout().slab_size()}) {
     std::visit([](const auto& s) { check(s); }, settings);
@@ -85,16 +86,23 @@ class Optimizer {
     }
   }
 
-  /// One step on the elements [begin, end) of all slabs; `lr_factor` comes from the schedule.
-  /// Elements are independent, so parts may be done in any order. `finish_step` ends a step.
-  void step(View<T> parameters, View<const T> gradients, double lr_factor, Index begin, Index end) {
+  /// One step on the elements [begin, end) of the slabs; `lr_factor` comes from the schedule.
+  /// Elements are independent, so parts may be done in any order. `finish_step` ends a step. Throws
+  /// ShapeError for parameters or gradients of another layout than it was made for.
+  void step(Parameters<T>& parameters, View<const T> gradients, double lr_factor, Index begin,
+            Index end) {
+    if (parameters.layout().fingerprint() != layout_ || gradients.shape() != m_.shape()) {
+      fail<ShapeError>("an optimizer for ", m_.shape(), " numbers cannot step ",
+                       parameters.slab().shape(), " along gradients ", gradients.shape(),
+                       ": it was made for a model of another layout");
+    }
     for (const Range& range : ranges_) {
       const Index first = std::max(begin, range.offset);
       const Index count = std::min(end, range.offset + range.size) - first;
       if (count <= 0) continue;
       const Part part{
-          Numbers(parameters.data() + first, count), ConstNumbers(gradients.data() + first, count),
-          Numbers(m_.data() + first, count),
+          Numbers(parameters.slab().data() + first, count),
+          ConstNumbers(gradients.data() + first, count), Numbers(m_.data() + first, count),
           Numbers(v_.numel() == 0 ? nullptr : v_.data() + first, v_.numel() == 0 ? 0 : count)};
       std::visit([&](const auto& s) { update(s, part, lr_factor, range); }, settings_);
     }
@@ -180,6 +188,7 @@ class Optimizer {
   }
 
   OptimizerSettings settings_;
+  std::uint64_t layout_;  // of what it steps
   std::vector<Range> ranges_;
   Tensor<T> m_, v_;
   Index steps_ = 0;

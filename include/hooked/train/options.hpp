@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <typeinfo>
 #include <vector>
 
 #include "hooked/train/dataset.hpp"
@@ -12,6 +13,30 @@
 
 namespace hooked {
 
+/// The set that evaluations run on, of the same type as the batches of the run. It must outlive the
+/// run.
+class Validation {
+ public:
+  Validation() = default;
+  template <Batch B>
+  Validation(const B* set) : set_(set), type_(set == nullptr ? nullptr : &typeid(B)) {}
+
+  explicit operator bool() const { return set_ != nullptr; }
+  /// Throws ConfigError when it is of another type.
+  template <Batch B>
+  const B& get() const {
+    if (*type_ != typeid(B)) {
+      fail<ConfigError>(
+          "train: the validation set is of another type than the batches of the data");
+    }
+    return *static_cast<const B*>(set_);
+  }
+
+ private:
+  const void* set_ = nullptr;
+  const std::type_info* type_ = nullptr;
+};
+
 /// One training run. Give `steps` or `epochs`.
 struct TrainOptions {
   OptimizerSettings optimizer = AdamW{};
@@ -19,10 +44,10 @@ struct TrainOptions {
   std::vector<ParameterGroup> groups = {};  // other settings for some parameters
   Index steps = 0;
   Index epochs = 0;
-  Index batch_size = 0;                  // 0: the whole set in every step
-  std::vector<Token> positions = {};     // where the loss is read; empty: everywhere
-  double max_grad_norm = 0.0;            // clip the norm of the whole gradient; 0: never
-  const Dataset* validation = nullptr;   // what evaluations run on; must outlive the run
+  Index batch_size = 0;                        // 0: the whole set in every step; a source needs one
+  std::vector<SiteSelector> activations = {};  // what the objective reads by Pass::activation
+  double max_grad_norm = 0.0;                  // clip the norm of the whole gradient; 0: never
+  Validation validation = {};                  // what evaluations run on: `.validation = &test_set`
   Index evaluate_every = 0;              // steps; 0: only at the end, if there is a validation
   bool keep_best = false;                // end with the weights of the lowest validation loss
   std::filesystem::path directory = {};  // config, weights, checkpoint, metrics; empty: none

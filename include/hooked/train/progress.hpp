@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -33,8 +34,13 @@ class ProgressLine {
   }
   void on_evaluation(const EvaluationInfo& info) {
     if (!shown_) return;
+    const Evaluation& e = info.evaluation;
     char text[40];
-    std::snprintf(text, sizeof text, "  accuracy %.1f%%", 100 * info.evaluation.accuracy);
+    if (std::isnan(e.accuracy)) {
+      std::snprintf(text, sizeof text, "  validation %.4g", e.loss);
+    } else {
+      std::snprintf(text, sizeof text, "  accuracy %.1f%%", 100 * e.accuracy);
+    }
     accuracy_ = text;
     draw(info.step, Clock::now());
   }

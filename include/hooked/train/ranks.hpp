@@ -38,7 +38,7 @@ class Ranks {
   Ranks& operator=(const Ranks&) = delete;
 
   /// All processes of the job. Starts MPI and at the end stops it, unless the program did so.
-  static Ranks world() { return Ranks(detail::Job::World{}); }
+  static Ranks world() { return Ranks(detail::MpiJob::World{}); }
   /// This process, whatever the job is.
   static const Ranks& alone() {
     static const Ranks one;
@@ -151,7 +151,7 @@ class Ranks {
 
  private:
   Ranks() = default;
-  explicit Ranks(detail::Job::World world)
+  explicit Ranks(detail::MpiJob::World world)
       : job_(world),
         answers_(static_cast<std::size_t>(job_.size())),
         ones_(answers_.size(), 1),
@@ -170,7 +170,7 @@ class Ranks {
   }
 
   // Messages change no rank or size; alone() is shared by threads and sends none.
-  mutable detail::Job job_;
+  mutable detail::MpiJob job_;
   mutable std::vector<int> answers_;  // [rank]
   mutable bool failed_together_ = false;
   std::vector<int> ones_, numbers_;  // [rank]

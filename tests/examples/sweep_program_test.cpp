@@ -21,18 +21,18 @@ TEST_CASE("Tasks hold every sequence and its answer", "[sweep]") {
   const Task addition = make_task({.name = "modular_addition", .p = 5});
   CHECK(addition.all.size() == 25);
   CHECK(addition.vocabulary == 6);
-  CHECK(addition.positions == std::vector<Token>{2});
+  CHECK(addition.all.positions == std::vector<Token>{2});
   CHECK(row(addition, 3 * 5 + 4) == std::vector<Token>{3, 4, 5, 2});  // 3 + 4 = 2 (mod 5)
 
   const Task maximum = make_task({.name = "maximum", .p = 4, .k = 3});
   CHECK(maximum.all.size() == 64);
-  CHECK(maximum.positions == std::vector<Token>{3});
+  CHECK(maximum.all.positions == std::vector<Token>{3});
   CHECK(row(maximum, 16 * 1 + 4 * 3 + 2) == std::vector<Token>{1, 3, 2, 4, 3});
 
   const Task subtraction = make_task({.name = "subtraction", .p = 10});
   CHECK(subtraction.all.size() == 100);
   CHECK(subtraction.vocabulary == 13);
-  CHECK(subtraction.positions == std::vector<Token>{2, 3});
+  CHECK(subtraction.all.positions == std::vector<Token>{2, 3});
   CHECK(row(subtraction, 37) == std::vector<Token>{3, 7, 10, 12, 12, 4});  // 3 - 7 = - 4
   CHECK(row(subtraction, 77) == std::vector<Token>{7, 7, 10, 11, 11, 0});  // 7 - 7 = + 0
 }

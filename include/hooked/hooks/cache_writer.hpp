@@ -1,0 +1,87 @@
+// CacheWriter: a cache on its way, filled by runs over parts of the batch.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/site.hpp"
+
+namespace hooked {
+
+/// Numbers [batch, ...] that come part by part, from any number of threads. They get room when the
+/// first part arrives, which says how large an example is.
+template <Scalar T>
+class BatchOfParts {
+ public:
+  explicit BatchOfParts(Index batch) : batch_(batch) {}
+
+  /// `part` is the examples from `first` on.
+  void write(View<const T> part, Index first) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!begun_) {
+        Shape whole = part.shape();
+        if (whole.rank() > 0) whole[0] = batch_;
+        numbers_ = Tensor<T>::empty(whole);
+        begun_ = true;
+      }
+    }
+    if (part.rank() == 0) return copy(part, numbers_.view());
+    copy(part, numbers_.slice(0, first, first + part.size(0)));
+  }
+  Tensor<T> take() { return std::move(numbers_); }
+
+ private:
+  Index batch_;
+  std::mutex mutex_;
+  bool begun_ = false;
+  Tensor<T> numbers_;
+};
+
+/// What the runs over the parts of one batch keep, until all are done.
+template <Scalar T>
+class CacheWriter {
+ public:
+  /// `sites` must outlive it.
+  CacheWriter(const SiteTable& sites, Index batch) : sites_(&sites), batch_(batch) {}
+
+  /// The activation, or its gradient, of call `call` at a site, for the examples from `first` on.
+  void write(SiteId id, int call, bool is_gradient, View<const T> part, Index first) {
+    const auto& axes = (*sites_)[id].axes;
+    const bool cut = !axes.empty() && axes[0].axis == Axis::batch;
+    BatchOfParts<T>* entry = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      const Index whole = cut || part.rank() == 0 ? batch_ : part.size(0);
+      entry = &entries_.try_emplace({is_gradient, id, call}, whole).first->second;
+    }
+    entry->write(part, cut ? first : 0);
+  }
+
+  /// Everything that was written, in firing order, gradients last.
+  ActivationCache<T> finish() {
+    ActivationCache<T> cache;
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+      const auto [is_gradient, id, call] = entry->first;
+      const auto next = std::next(entry);
+      const bool is_last = next == entries_.end() || std::get<0>(next->first) != is_gradient ||
+                           std::get<1>(next->first) != id;
+      cache.insert(
+          text((*sites_)[id].name, is_last ? "" : text(':', call), is_gradient ? "_grad" : ""),
+          entry->second.take());
+    }
+    return cache;
+  }
+
+ private:
+  const SiteTable* sites_;
+  Index batch_;
+  std::mutex mutex_;
+  std::map<std::tuple<bool, SiteId, int>, BatchOfParts<T>> entries_;
+};
+
+}  // namespace hooked

@@ -1,0 +1,27 @@
+// Stream: the residual stream on its way through the blocks, and what they must know of its tokens.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hooked/autograd/rows.hpp"
+
+namespace hooked {
+
+/// Blocks take a stream and give one back. A plain Variable is a stream whose tokens are all
+/// visible and stand at positions 0, 1, 2, ...
+template <Scalar T>
+struct Stream {
+  Variable<T> resid;                      // [batch, pos, d_model], or distinct rows and their map
+  const Token* position = nullptr;        // [batch, pos]: of each token; null: token p at p
+  const std::uint8_t* visible = nullptr;  // [batch, pos]: 0 hides a token as a key; null: all seen
+  /// The positions that are wanted from the next block on, rising; empty: all.
+  std::span<const Token> wanted = {};
+
+  Stream() = default;
+  Stream(Variable<T> x) : resid(x) {}
+  Stream(Variable<T> x, const Token* positions, const std::uint8_t* mask)
+      : resid(x), position(positions), visible(mask) {}
+};
+
+}  // namespace hooked
