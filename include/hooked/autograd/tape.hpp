@@ -44,7 +44,7 @@ class Tape {
       fail<ShapeError>("leaf: value is ", value.shape(), ", gradient is ", gradient.shape());
     }
     Variable<T> v = make(value, nullptr);
-    v.node().gradient = gradient;
+    v.node().gradient.rebind(gradient);
     v.node().wants_gradient = true;
     return v;
   }
@@ -69,7 +69,7 @@ class Tape {
   Variable<T> alias(Variable<T> x, View<const T> value, View<T> gradient) {
     Variable<T> y = make(value, x.rows());
     y.node().base = &x.node();
-    y.node().gradient = gradient;
+    y.node().gradient.rebind(gradient);
     y.node().wants_gradient = x.wants_gradient();
     return y;
   }
@@ -171,21 +171,23 @@ class Tape {
   View<T> storage(Node<T>& node) {
     if (node.gradient.data() != nullptr) return node.gradient;
     Node<T>& owner = root(node);
-    if (owner.gradient.data() == nullptr) owner.gradient = room_for_gradient(owner.value.shape());
+    if (owner.gradient.data() == nullptr) {
+      owner.gradient.rebind(room_for_gradient(owner.value.shape()));
+    }
     return &owner == &node ? owner.gradient : owner.gradient.reshape(node.value.shape());
   }
 
   void recycle(Node<T>& node) {
     if (node.keeps_gradient || node.gradient.data() == nullptr) return;
     unused_.push_back(node.gradient);
-    node.gradient = {};
+    node.gradient.rebind({});
     node.recycled = true;
   }
   View<T> room_for_gradient(const Shape& shape) {
     for (std::size_t i = unused_.size(); i-- > 0;) {
       if (unused_[i].numel() != shape.numel()) continue;
       const View<T> room(unused_[i].data(), shape);
-      unused_[i] = unused_.back();
+      unused_[i].rebind(unused_.back());
       unused_.pop_back();
       return room;
     }

@@ -125,15 +125,4 @@ class Tensor {
   Numbers numbers_;
 };
 
-/// A Tensor or a View: whatever analysis code may be handed.
-template <class X>
-concept TensorLike = requires(const X& x) {
-  typename X::value_type;
-  { x.view() } -> std::same_as<View<const typename X::value_type>>;
-};
-
-/// A Tensor or a View with elements of type T.
-template <class X, class T>
-concept TensorOf = TensorLike<X> && std::same_as<typename X::value_type, T>;
-
 }  // namespace hooked

@@ -121,7 +121,8 @@ class HookPlan {
   /// What arrives from now on is copied into `cache`, as elements [first, last) of the batch.
   void write_into(ActivationCache<T>& cache, Index first, Index last) {
     for (SiteId id = 0; id < sites_->size(); ++id) {
-      if (here(id).keep) here(id).to = cache.at_name((*sites_)[id].name).slice(0, first, last);
+      if (here(id).keep)
+        here(id).to.rebind(cache.at_name((*sites_)[id].name).slice(0, first, last));
     }
   }
   /// After backward: adds the gradients at the sites that keep theirs.
