@@ -165,6 +165,21 @@ TEST_CASE("reshape fills in one size", "[core][view]") {
   CHECK(Tensor<double>({0, 3}).reshape({-1, 3}).shape() == Shape{0, 3});
 }
 
+TEST_CASE("reshape of a temporary tensor takes its numbers along", "[core][tensor]") {
+  const auto x = counted({2, 3, 4}).reshape({4, -1});
+  static_assert(std::is_same_v<decltype(x), const Tensor<double>>);
+  const Tensor<double> other({2, 3, 4}, 7);  // in memory that x would have lost
+  CHECK(x.shape() == Shape{4, 6});
+  CHECK(x(3, 5) == 23);
+  Tensor<double> whole = counted({6});
+  const double* const numbers = whole.data();
+  const Tensor<double> moved = std::move(whole).reshape({3, 2});
+  CHECK(moved.data() == numbers);
+  CHECK(moved.reshape({6}).data() == numbers);  // a view
+  CHECK(error_of<ShapeError>([] { counted({6}).reshape({4}); }) ==
+        "reshape: [6] has 6 elements, [4] has 4");
+}
+
 TEST_CASE("reshape of any window keeps the order, or refuses when that takes a copy",
           "[core][view]") {
   int kept = 0, refused = 0;
@@ -262,8 +277,9 @@ TEST_CASE("a view is assigned its own shape only", "[core][view]") {
   Tensor<double> a = counted({2, 3});
   CHECK(error_of<ShapeError>([&] { a.select(0, 0) = a.select(1, 0); }) ==
         "assignment: a view of [3] cannot take [2]");
-  CHECK(error_of<ShapeError>([&] { a.view() = counted({3, 2}); }) ==
-        "assignment: a view of [2, 3] cannot take [3, 2]");
+  CHECK(error_of<ShapeError>([&] {
+          a.view() = counted({3, 2});
+        }) == "assignment: a view of [2, 3] cannot take [3, 2]");
   CHECK(difference(a, counted({2, 3})) == "");
 }
 

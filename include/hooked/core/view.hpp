@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "hooked/core/lifetime.hpp"
 #include "hooked/core/strides.hpp"
 
 namespace hooked {
@@ -37,7 +38,7 @@ template <class M, class T>
 concept EigenOf = std::same_as<typename M::Scalar, T>;
 
 template <class T>
-class View;
+class HOOKED_POINTER View;
 
 /// A Tensor or a View: whatever analysis code may be handed.
 template <class X>
@@ -56,7 +57,7 @@ concept TensorOf = TensorLike<X> && std::same_as<typename X::value_type, T>;
 ///    some. The shapes must agree (ShapeError). `rebind` makes it look elsewhere;
 ///  - a View<const T>, which only reads, looks elsewhere from then on. It must be a variable.
 template <class T>
-class View {
+class HOOKED_POINTER View {
  public:
   using value_type = std::remove_const_t<T>;
   using Strides = hooked::Strides;
