@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hooked/autograd/variable.hpp"
@@ -69,6 +70,8 @@ class Tape {
   Variable<T> alias(Variable<T> x, View<const T> value, View<T> gradient) {
     Variable<T> y = make(value, x.rows());
     y.node().base = &x.node();
+    Node<T>& owner = root(x.node());
+    y.node().next_alias = std::exchange(owner.next_alias, &y.node());
     y.node().gradient.rebind(gradient);
     y.node().wants_gradient = x.wants_gradient();
     return y;
@@ -178,7 +181,10 @@ class Tape {
   }
 
   void recycle(Node<T>& node) {
-    if (node.keeps_gradient || node.gradient.data() == nullptr) return;
+    for (const Node<T>* n = &node; n != nullptr; n = n->next_alias) {
+      if (n->keeps_gradient) return;
+    }
+    if (node.gradient.data() == nullptr) return;
     unused_.push_back(node.gradient);
     node.gradient.rebind({});
     node.recycled = true;
