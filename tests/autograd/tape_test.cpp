@@ -206,6 +206,27 @@ TEST_CASE("A shape error says at which place the op stood") {
                     "add: a is [2], b is [3]: the shapes must agree; at blocks.1.mlp");
 }
 
+TEST_CASE("A place is left again, also by an error") {
+  Tape<double> tape;
+  const auto place_in_words = [&] { return std::string(tape.place); };
+  {
+    const Placed block(tape, "blocks.1");
+    {
+      const Placed mlp(tape, "blocks.1.mlp");
+      CHECK(place_in_words() == "blocks.1.mlp");
+    }
+    CHECK(place_in_words() == "blocks.1");
+    try {
+      const Placed attention(tape, "blocks.1.attn");
+      fail<ShapeError>("no");
+    } catch (const ShapeError&) {
+      CHECK(place_in_words() == "blocks.1");
+    }
+  }
+  const auto a = tape.input(vector({1, 2})), b = tape.input(vector({1, 2, 3}));
+  CHECK_THROWS_WITH(record<Add>({}, a, b), "add: a is [2], b is [3]: the shapes must agree");
+}
+
 TEST_CASE("Empty variables and variables of another tape are refused") {
   Tape<double> tape, other;
   const auto x = tape.input(vector({1}));

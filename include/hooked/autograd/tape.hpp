@@ -23,7 +23,7 @@ class Tape {
   bool recycling = false;
   /// Fill new memory with NaN, so that a test finds what was read before it was written.
   bool poison = false;
-  /// The module at work, for error texts: "blocks.1.attn". The storage is the caller's.
+  /// The module at work, for error texts: "blocks.1.attn". Set by `Placed`.
   std::string_view place;
 
   Tape() = default;
@@ -204,6 +204,22 @@ class Tape {
   std::vector<Entry> entries_;
   std::vector<View<T>> unused_;  // gradients that were passed on
   bool walked_ = false;          // since the last reset
+};
+
+/// While one lives, errors of ops say that this module is at work; then they name its caller again.
+/// The text is the caller's: `const Placed here(pass.tape(), place_);`
+template <Scalar T>
+class Placed {
+ public:
+  Placed(Tape<T>& tape, std::string_view place)
+      : tape_(tape), before_(std::exchange(tape.place, place)) {}
+  ~Placed() { tape_.place = before_; }
+  Placed(const Placed&) = delete;
+  Placed& operator=(const Placed&) = delete;
+
+ private:
+  Tape<T>& tape_;
+  std::string_view before_;
 };
 
 }  // namespace hooked
