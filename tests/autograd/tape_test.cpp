@@ -206,6 +206,27 @@ TEST_CASE("A shape error says at which place the op stood") {
                     "add: a is [2], b is [3]: the shapes must agree; at blocks.1.mlp");
 }
 
+TEST_CASE("A place is left again, also by an error") {
+  Tape<double> tape;
+  const auto place_in_words = [&] { return std::string(tape.place); };
+  {
+    const Placed block(tape, "blocks.1");
+    {
+      const Placed mlp(tape, "blocks.1.mlp");
+      CHECK(place_in_words() == "blocks.1.mlp");
+    }
+    CHECK(place_in_words() == "blocks.1");
+    try {
+      const Placed attention(tape, "blocks.1.attn");
+      fail<ShapeError>("no");
+    } catch (const ShapeError&) {
+      CHECK(place_in_words() == "blocks.1");
+    }
+  }
+  const auto a = tape.input(vector({1, 2})), b = tape.input(vector({1, 2, 3}));
+  CHECK_THROWS_WITH(record<Add>({}, a, b), "add: a is [2], b is [3]: the shapes must agree");
+}
+
 TEST_CASE("Empty variables and variables of another tape are refused") {
   Tape<double> tape, other;
   const auto x = tape.input(vector({1}));
@@ -258,4 +279,30 @@ TEST_CASE("A recycling tape gives the gradients of leaves and of nodes that keep
   CHECK_THROWS_WITH(tape.gradient(doubled),
                     "this gradient of [2, 2] was passed on and its memory used again "
                     "(Tape::recycling); keep the site's");
+}
+
+TEST_CASE("A recycling tape keeps the gradient of a node that is kept under another shape") {
+  Tape<double> tape;
+  tape.recycling = true;
+  const auto x = tape.input(Tensor<double>({1, 2, 4}, 1.0));
+  const auto doubled = record<Scale>({2.0}, x);
+  const auto heads = tape.with_trailing(doubled, {2, 2});  // as hook_q sees it
+  heads.node().keeps_gradient = true;
+  const auto table = table_of(heads);  // as attention reads it
+  const auto tripled = record<Scale>({3.0}, table);
+  tape.backward(record<hooked::Sum>({1.0}, record<Add>({}, tripled, tripled)));
+  CHECK(gradient(heads) == "6 6 6 6 6 6 6 6");
+  CHECK(tape.gradient(heads).shape() == Shape{1, 2, 2, 2});
+  CHECK(gradient(x) == "12 12 12 12 12 12 12 12");
+  CHECK_THROWS_AS(tape.gradient(tripled), Error);
+}
+
+TEST_CASE("A kept shape keeps the gradient that arrives by another shape") {
+  Tape<double> tape;
+  tape.recycling = true;
+  const auto y = record<Scale>({2.0}, tape.input(vector({1, 2, 3, 4})));
+  const auto kept = tape.reshape(y, {4, 1}), used = tape.reshape(y, {2, 2});
+  kept.node().keeps_gradient = true;
+  tape.backward(record<hooked::Sum>({1.0}, used));
+  CHECK(gradient(kept) == "1 1 1 1");
 }

@@ -165,6 +165,21 @@ TEST_CASE("reshape fills in one size", "[core][view]") {
   CHECK(Tensor<double>({0, 3}).reshape({-1, 3}).shape() == Shape{0, 3});
 }
 
+TEST_CASE("reshape of a temporary tensor takes its numbers along", "[core][tensor]") {
+  const auto x = counted({2, 3, 4}).reshape({4, -1});
+  static_assert(std::is_same_v<decltype(x), const Tensor<double>>);
+  const Tensor<double> other({2, 3, 4}, 7);  // in memory that x would have lost
+  CHECK(x.shape() == Shape{4, 6});
+  CHECK(x(3, 5) == 23);
+  Tensor<double> whole = counted({6});
+  const double* const numbers = whole.data();
+  const Tensor<double> moved = std::move(whole).reshape({3, 2});
+  CHECK(moved.data() == numbers);
+  CHECK(moved.reshape({6}).data() == numbers);  // a view
+  CHECK(error_of<ShapeError>([] { counted({6}).reshape({4}); }) ==
+        "reshape: [6] has 6 elements, [4] has 4");
+}
+
 TEST_CASE("reshape of any window keeps the order, or refuses when that takes a copy",
           "[core][view]") {
   int kept = 0, refused = 0;
@@ -224,6 +239,69 @@ TEST_CASE("copying between any two windows of one shape copies every element",
       }
     }
   }
+}
+
+TEST_CASE("assigning to a view writes its numbers, whatever the view is", "[core][view]") {
+  Tensor<double> a = counted({2, 3});
+  const Tensor<double> b({2, 3}, {10, 11, 12, 13, 14, 15});
+  a.select(0, 1) = b.select(0, 0);
+  CHECK(difference(a, {2, 3}, {0, 1, 2, 10, 11, 12}) == "");
+  a.transpose() = Tensor<double>({3, 2}, {1, 2, 3, 4, 5, 6});
+  CHECK(difference(a, {2, 3}, {1, 3, 5, 2, 4, 6}) == "");
+  a.slice(1, 0, 3, 2) = b.slice(1, 0, 2);
+  CHECK(difference(a, {2, 3}, {10, 3, 11, 13, 4, 14}) == "");
+  const auto overwrite = [&](View<double> x) { x = b; };
+  overwrite(a);
+  CHECK(difference(a, b) == "");
+  View<double> row = a.select(0, 0);
+  const View<const double> other = b.select(0, 1);
+  row = other;
+  CHECK(difference(a, {2, 3}, {13, 14, 15, 13, 14, 15}) == "");
+  Tensor<double>::scalar(1).view() = Tensor<double>::scalar(2);
+  Tensor<double>({0, 3}).view() = Tensor<double>({0, 3});
+}
+
+TEST_CASE("rebind makes a view look elsewhere, and so does assignment where it only reads",
+          "[core][view]") {
+  Tensor<double> a = counted({2, 3});
+  View<double> x;
+  x.rebind(a.select(0, 1).slice(0, 0, 3, 2));
+  CHECK(difference(x, {2}, {3, 5}) == "");
+  View<const double> y = x;
+  y = a.select(1, 0);
+  CHECK(difference(y, {2}, {0, 3}) == "");
+  CHECK(difference(a, counted({2, 3})) == "");
+}
+
+TEST_CASE("a view is assigned its own shape only", "[core][view]") {
+  Tensor<double> a = counted({2, 3});
+  CHECK(error_of<ShapeError>([&] { a.select(0, 0) = a.select(1, 0); }) ==
+        "assignment: a view of [3] cannot take [2]");
+  CHECK(error_of<ShapeError>([&] {
+          a.view() = counted({3, 2});
+        }) == "assignment: a view of [2, 3] cannot take [3, 2]");
+  CHECK(difference(a, counted({2, 3})) == "");
+}
+
+TEST_CASE("windows that share numbers are read whole before one is assigned to the other",
+          "[core][view]") {
+  Tensor<double> a = counted({6});
+  a.slice(0, 1, 6) = a.slice(0, 0, 5);
+  CHECK(difference(a, {6}, {0, 0, 1, 2, 3, 4}) == "");
+  a = counted({6});
+  a.slice(0, 0, 5) = a.slice(0, 1, 6);
+  CHECK(difference(a, {6}, {1, 2, 3, 4, 5, 5}) == "");
+  Tensor<double> square = counted({3, 3});
+  square.view() = square.transpose();
+  CHECK(difference(square, {3, 3}, {0, 3, 6, 1, 4, 7, 2, 5, 8}) == "");
+  square.view() = square.view();
+  CHECK(difference(square, {3, 3}, {0, 3, 6, 1, 4, 7, 2, 5, 8}) == "");
+  square.view() = square.select(0, 1).broadcast({3, 3});
+  CHECK(difference(square, {3, 3}, {1, 4, 7, 1, 4, 7, 1, 4, 7}) == "");
+  Eigen::VectorXd numbers = Eigen::VectorXd::LinSpaced(4, 0, 3);
+  const View<const double> backwards(&numbers[3], {4}, {-1});
+  View<double>(numbers).reshape({4}) = backwards;
+  CHECK(difference(View<const double>(numbers), {4, 1}, {3, 2, 1, 0}) == "");
 }
 
 TEST_CASE("matrix and array fold the leading axes, also of strided views", "[core][view]") {

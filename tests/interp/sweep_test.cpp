@@ -43,27 +43,29 @@ TEST_CASE("A sweep gives what a whole run with one patch gives, for every place"
     site = "hook_mlp_out";
     places = {{1}, {0}};
   }
-  const std::vector<Token> positions = GENERATE(std::vector<Token>{}, std::vector<Token>{2, 7});
-  const auto found =
-      sweep<double>(model, corrupted, site, places, source, difference, {.positions = positions});
-  Tape<double> tape;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto [layer, position, head] = places[i];
-    const std::string name =
-        site == "hook_mlp_out" ? text("blocks.", layer, ".", site) : act_name(site, layer);
-    Units units;
-    if (position != Place::kAll) units.positions = {position};
-    if (head != Place::kAll) units.heads = {head};
-    const auto logits =
-        model.run_with_hooks(corrupted, {patch(name, source, units)}, {.positions = positions});
-    CAPTURE(site, layer, position, head);
-    CHECK(found(static_cast<Index>(i)) ==
-          Approx(value_of<double>(difference, tape, logits)).epsilon(1e-11));
-  }
-  for (const int threads : {1, 3}) {
-    CHECK(testing::bit_difference(sweep<double>(model, corrupted, site, places, source, difference,
+  for (const std::vector<Token>& positions : {std::vector<Token>{}, std::vector<Token>{2, 7}}) {
+    const auto found =
+        sweep<double>(model, corrupted, site, places, source, difference, {.positions = positions});
+    Tape<double> tape;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const auto [layer, position, head] = places[i];
+      const std::string name =
+          site == "hook_mlp_out" ? text("blocks.", layer, ".", site) : act_name(site, layer);
+      Units units;
+      if (position != Place::kAll) units.positions = {position};
+      if (head != Place::kAll) units.heads = {head};
+      const auto logits =
+          model.run_with_hooks(corrupted, {patch(name, source, units)}, {.positions = positions});
+      CAPTURE(site, layer, position, head);
+      CHECK(found(static_cast<Index>(i)) ==
+            Approx(value_of<double>(difference, tape, logits)).epsilon(1e-11));
+    }
+    for (const int threads : {1, 3}) {
+      CHECK(
+          testing::bit_difference(sweep<double>(model, corrupted, site, places, source, difference,
                                                 {.positions = positions, .threads = threads}),
                                   found) == "");
+    }
   }
 }
 

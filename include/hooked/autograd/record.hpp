@@ -103,7 +103,7 @@ Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest
     const View<T> y = tape.numbers(shape);
     View<T> saved;
     if constexpr (has_saved<O>) {
-      saved = tape.numbers(O::saved(args, in[I].shape()...));
+      saved.rebind(tape.numbers(O::saved(args, in[I].shape()...)));
       O::template forward<T>(args, in[I].value()..., y, saved);
     } else {
       O::template forward<T>(args, in[I].value()..., y);

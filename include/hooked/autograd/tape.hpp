@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hooked/autograd/variable.hpp"
@@ -22,7 +23,7 @@ class Tape {
   bool recycling = false;
   /// Fill new memory with NaN, so that a test finds what was read before it was written.
   bool poison = false;
-  /// The module at work, for error texts: "blocks.1.attn". The storage is the caller's.
+  /// The module at work, for error texts: "blocks.1.attn". Set by `Placed`.
   std::string_view place;
 
   Tape() = default;
@@ -44,7 +45,7 @@ class Tape {
       fail<ShapeError>("leaf: value is ", value.shape(), ", gradient is ", gradient.shape());
     }
     Variable<T> v = make(value, nullptr);
-    v.node().gradient = gradient;
+    v.node().gradient.rebind(gradient);
     v.node().wants_gradient = true;
     return v;
   }
@@ -69,7 +70,9 @@ class Tape {
   Variable<T> alias(Variable<T> x, View<const T> value, View<T> gradient) {
     Variable<T> y = make(value, x.rows());
     y.node().base = &x.node();
-    y.node().gradient = gradient;
+    Node<T>& owner = root(x.node());
+    y.node().next_alias = std::exchange(owner.next_alias, &y.node());
+    y.node().gradient.rebind(gradient);
     y.node().wants_gradient = x.wants_gradient();
     return y;
   }
@@ -171,21 +174,26 @@ class Tape {
   View<T> storage(Node<T>& node) {
     if (node.gradient.data() != nullptr) return node.gradient;
     Node<T>& owner = root(node);
-    if (owner.gradient.data() == nullptr) owner.gradient = room_for_gradient(owner.value.shape());
+    if (owner.gradient.data() == nullptr) {
+      owner.gradient.rebind(room_for_gradient(owner.value.shape()));
+    }
     return &owner == &node ? owner.gradient : owner.gradient.reshape(node.value.shape());
   }
 
   void recycle(Node<T>& node) {
-    if (node.keeps_gradient || node.gradient.data() == nullptr) return;
+    for (const Node<T>* n = &node; n != nullptr; n = n->next_alias) {
+      if (n->keeps_gradient) return;
+    }
+    if (node.gradient.data() == nullptr) return;
     unused_.push_back(node.gradient);
-    node.gradient = {};
+    node.gradient.rebind({});
     node.recycled = true;
   }
   View<T> room_for_gradient(const Shape& shape) {
     for (std::size_t i = unused_.size(); i-- > 0;) {
       if (unused_[i].numel() != shape.numel()) continue;
       const View<T> room(unused_[i].data(), shape);
-      unused_[i] = unused_.back();
+      unused_[i].rebind(unused_.back());
       unused_.pop_back();
       return room;
     }
@@ -196,6 +204,22 @@ class Tape {
   std::vector<Entry> entries_;
   std::vector<View<T>> unused_;  // gradients that were passed on
   bool walked_ = false;          // since the last reset
+};
+
+/// While one lives, errors of ops say that this module is at work; then they name its caller again.
+/// The text is the caller's: `const Placed here(pass.tape(), place_);`
+template <Scalar T>
+class Placed {
+ public:
+  Placed(Tape<T>& tape, std::string_view place)
+      : tape_(tape), before_(std::exchange(tape.place, place)) {}
+  ~Placed() { tape_.place = before_; }
+  Placed(const Placed&) = delete;
+  Placed& operator=(const Placed&) = delete;
+
+ private:
+  Tape<T>& tape_;
+  std::string_view before_;
 };
 
 }  // namespace hooked

@@ -26,6 +26,7 @@ struct Node {
   View<T> gradient;              // no data until backward reaches it
   const RowMap* rows = nullptr;  // null: the value is dense
   Node* base = nullptr;          // set when this is another shape of base's numbers
+  Node* next_alias = nullptr;    // a list of all shapes of one node's numbers, from that node on
   bool wants_gradient = false;
   bool touched = false;         // the gradient holds a value
   bool keeps_gradient = false;  // beyond the walk that brings it, also where memory is recycled

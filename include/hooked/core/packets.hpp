@@ -138,6 +138,14 @@ double sum_in_double(Index n, F f, const T* x) {
   return sum;
 }
 
+/// Whether none of n numbers is infinite or NaN; 0 times any other is 0.
+template <Scalar T>
+bool all_finite(Index n, const T* x) {
+  const Packet<T> zero = splat(T(0));
+  return sum_packets<T>(
+             n, [&](const Packet<T>& p) { return Eigen::internal::pmul(p, zero); }, x) == T(0);
+}
+
 /// sum over i < n of x[i] y[i].
 template <Scalar T>
 T dot(Index n, const T* x, const T* y) {

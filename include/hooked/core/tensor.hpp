@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/lifetime.hpp"
 #include "hooked/core/memory.hpp"
 #include "hooked/core/walk.hpp"
 
@@ -35,7 +36,7 @@ struct TensorAllocator {
 /// Numbers with a shape of rank 0 to 6. Element access, `select`, `slice`, `permute`, `reshape`,
 /// `broadcast`, `matrix()` and `array()` are those of View and look at this tensor's storage.
 template <class T>
-class Tensor {
+class HOOKED_OWNER Tensor {
  public:
   using value_type = T;
 
@@ -69,24 +70,24 @@ class Tensor {
   }
   static Tensor scalar(T value) { return Tensor(Shape{}, {value}); }
 
-  View<T> view() { return {numbers_.data(), shape_}; }
-  View<const T> view() const { return {numbers_.data(), shape_}; }
+  View<T> view() HOOKED_LIFETIMEBOUND { return {numbers_.data(), shape_}; }
+  View<const T> view() const HOOKED_LIFETIMEBOUND { return {numbers_.data(), shape_}; }
   operator View<T>() { return view(); }
   operator View<const T>() const { return view(); }
 
-  T* data() { return numbers_.data(); }
-  const T* data() const { return numbers_.data(); }
-  const Shape& shape() const { return shape_; }
+  T* data() HOOKED_LIFETIMEBOUND { return numbers_.data(); }
+  const T* data() const HOOKED_LIFETIMEBOUND { return numbers_.data(); }
+  const Shape& shape() const HOOKED_LIFETIMEBOUND { return shape_; }
   int rank() const { return shape_.rank(); }
   Index size(int axis) const { return shape_[axis]; }
   Index numel() const { return static_cast<Index>(numbers_.size()); }
 
   template <std::convertible_to<Index>... I>
-  T& operator()(I... indices) {
+  T& operator()(I... indices) HOOKED_LIFETIMEBOUND {
     return view()(indices...);
   }
   template <std::convertible_to<Index>... I>
-  const T& operator()(I... indices) const {
+  const T& operator()(I... indices) const HOOKED_LIFETIMEBOUND {
     return view()(indices...);
   }
   T item() const { return view().item(); }
@@ -97,25 +98,43 @@ class Tensor {
   }
   void fill(T value) { std::fill(numbers_.begin(), numbers_.end(), value); }
 
-  View<T> select(int axis, Index index) { return view().select(axis, index); }
-  View<const T> select(int axis, Index index) const { return view().select(axis, index); }
-  View<T> slice(int axis, Index start, Index stop, Index step = 1) {
+  View<T> select(int axis, Index index) HOOKED_LIFETIMEBOUND { return view().select(axis, index); }
+  View<const T> select(int axis, Index index) const HOOKED_LIFETIMEBOUND {
+    return view().select(axis, index);
+  }
+  View<T> slice(int axis, Index start, Index stop, Index step = 1) HOOKED_LIFETIMEBOUND {
     return view().slice(axis, start, stop, step);
   }
-  View<const T> slice(int axis, Index start, Index stop, Index step = 1) const {
+  View<const T> slice(int axis, Index start, Index stop,
+                      Index step = 1) const HOOKED_LIFETIMEBOUND {
     return view().slice(axis, start, stop, step);
   }
-  View<T> permute(std::initializer_list<int> order) { return view().permute(order); }
-  View<const T> permute(std::initializer_list<int> order) const { return view().permute(order); }
-  View<T> transpose() { return view().transpose(); }
-  View<const T> transpose() const { return view().transpose(); }
-  View<T> reshape(std::initializer_list<Index> sizes) { return view().reshape(sizes); }
-  View<const T> reshape(std::initializer_list<Index> sizes) const { return view().reshape(sizes); }
-  View<const T> broadcast(const Shape& shape) const { return view().broadcast(shape); }
-  MatrixMap<T> matrix() { return view().matrix(); }
-  MatrixMap<const T> matrix() const { return view().matrix(); }
-  ArrayMap<T> array() { return view().array(); }
-  ArrayMap<const T> array() const { return view().array(); }
+  View<T> permute(std::initializer_list<int> order) HOOKED_LIFETIMEBOUND {
+    return view().permute(order);
+  }
+  View<const T> permute(std::initializer_list<int> order) const HOOKED_LIFETIMEBOUND {
+    return view().permute(order);
+  }
+  View<T> transpose() HOOKED_LIFETIMEBOUND { return view().transpose(); }
+  View<const T> transpose() const HOOKED_LIFETIMEBOUND { return view().transpose(); }
+  View<T> reshape(std::initializer_list<Index> sizes) & HOOKED_LIFETIMEBOUND {
+    return view().reshape(sizes);
+  }
+  View<const T> reshape(std::initializer_list<Index> sizes) const& HOOKED_LIFETIMEBOUND {
+    return view().reshape(sizes);
+  }
+  /// Of a tensor that nobody else has: takes its numbers along.
+  Tensor reshape(std::initializer_list<Index> sizes) && {
+    shape_ = view().reshape(sizes).shape();
+    return std::move(*this);
+  }
+  View<const T> broadcast(const Shape& shape) const HOOKED_LIFETIMEBOUND {
+    return view().broadcast(shape);
+  }
+  MatrixMap<T> matrix() HOOKED_LIFETIMEBOUND { return view().matrix(); }
+  MatrixMap<const T> matrix() const HOOKED_LIFETIMEBOUND { return view().matrix(); }
+  ArrayMap<T> array() HOOKED_LIFETIMEBOUND { return view().array(); }
+  ArrayMap<const T> array() const HOOKED_LIFETIMEBOUND { return view().array(); }
 
  private:
   void check_count() const {
@@ -129,16 +148,5 @@ class Tensor {
   using Numbers = std::vector<T, TensorAllocator<T>>;
   Numbers numbers_;
 };
-
-/// A Tensor or a View: whatever analysis code may be handed.
-template <class X>
-concept TensorLike = requires(const X& x) {
-  typename X::value_type;
-  { x.view() } -> std::same_as<View<const typename X::value_type>>;
-};
-
-/// A Tensor or a View with elements of type T.
-template <class X, class T>
-concept TensorOf = TensorLike<X> && std::same_as<typename X::value_type, T>;
 
 }  // namespace hooked

@@ -7,7 +7,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "hooked/core/shape.hpp"
+#include "hooked/core/lifetime.hpp"
+#include "hooked/core/strides.hpp"
 
 namespace hooked {
 
@@ -36,24 +37,35 @@ using ArrayMap =
 template <class M, class T>
 concept EigenOf = std::same_as<typename M::Scalar, T>;
 
-/// A strided window of rank 0 to 6. Copying a View copies the window, never the numbers.
-/// The storage must outlive it. `View<const T>` only reads.
 template <class T>
-class View {
+class HOOKED_POINTER View;
+
+/// A Tensor or a View: whatever analysis code may be handed.
+template <class X>
+concept TensorLike = requires(const X& x) {
+  typename X::value_type;
+  { x.view() } -> std::same_as<View<const typename X::value_type>>;
+};
+
+/// A Tensor or a View with elements of type T.
+template <class X, class T>
+concept TensorOf = TensorLike<X> && std::same_as<typename X::value_type, T>;
+
+/// A strided window of rank 0 to 6, whose storage must outlive it. A copy of it is another window
+/// on the same numbers. What assignment does is what a reader of it would expect:
+///  - to a View<T> it writes the numbers: `a.select(0, 1) = b.select(0, 0)`, also where both share
+///    some. The shapes must agree (ShapeError). `rebind` makes it look elsewhere;
+///  - a View<const T>, which only reads, looks elsewhere from then on. It must be a variable.
+template <class T>
+class HOOKED_POINTER View {
  public:
   using value_type = std::remove_const_t<T>;
-  using Strides = std::array<Index, kMaxRank>;
+  using Strides = hooked::Strides;
 
   View() = default;
 
   /// Row-major numbers at `data`.
-  View(T* data, const Shape& shape) : data_(data), shape_(shape) {
-    Index stride = 1;
-    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-      strides_[at(axis)] = stride;
-      stride *= shape[axis];
-    }
-  }
+  View(T* data, const Shape& shape) : View(data, shape, detail::row_major(shape)) {}
   View(T* data, const Shape& shape, const Strides& strides)
       : data_(data), shape_(shape), strides_(strides) {}
 
@@ -64,6 +76,27 @@ class View {
   template <EigenOf<value_type> Derived>
   explicit View(const Eigen::DenseBase<Derived>& m) requires(std::is_const_v<T>)
       : View(m.derived().data(), {m.rows(), m.cols()}, eigen_strides(m)) {}
+
+  View(const View&) = default;
+  View& operator=(const View&) & requires(std::is_const_v<T>) = default;
+  View& operator=(const View& other) & requires(!std::is_const_v<T>) {
+    return *this = other.view();
+  }
+  template <TensorOf<value_type> X>
+  View& operator=(const X& other) requires(!std::is_const_v<T>) {
+    const View<const T> x = other.view();
+    if (x.shape() != shape_) {
+      fail<ShapeError>("assignment: a view of ", shape_, " cannot take ", x.shape());
+    }
+    detail::assign(shape_, x.data(), x.strides(), data_, strides_);
+    return *this;
+  }
+  /// Looks at what `x` looks at.
+  void rebind(const View& x) {
+    data_ = x.data_;
+    shape_ = x.shape_;
+    strides_ = x.strides_;
+  }
 
   operator View<const T>() const requires(!std::is_const_v<T>) { return {data_, shape_, strides_}; }
   View<const value_type> view() const { return {data_, shape_, strides_}; }
@@ -167,7 +200,8 @@ class View {
                        shape.numel());
     }
     View result(data_, shape);
-    if (!fit_strides(result)) {
+    const bool is_plain = numel() == 0 || is_contiguous();
+    if (!is_plain && !detail::reshape_strides(shape_, strides_, shape, result.strides_)) {
       fail<ShapeError>("reshape: ", shape_, " as ", shape,
                        " would need a copy because of its strides; copy into a Tensor first");
     }
@@ -227,43 +261,6 @@ class View {
                        "; copy into a Tensor first");
     }
     return folded;
-  }
-
-  // Writes strides into `result` (which has its shape already) so that it walks this view's
-  // elements in the same order; false when that takes a copy. As numpy's no-copy reshape: groups
-  // of axes with equal products are matched, and inside a group the old axes must be evenly spaced.
-  bool fit_strides(View& result) const {
-    if (numel() == 0 || is_contiguous()) return true;
-    Shape sizes;
-    Strides strides{};
-    for (int axis = 0; axis < rank(); ++axis) {
-      if (shape_[axis] == 1) continue;
-      strides[at(sizes.rank())] = strides_[at(axis)];
-      sizes.push_back(shape_[axis]);
-    }
-    int from = 0, to = 0;
-    while (from < sizes.rank()) {
-      int from_end = from + 1, to_end = to + 1;
-      Index old_count = sizes[from], new_count = result.shape_[to];
-      while (old_count != new_count) {
-        if (old_count < new_count) {
-          old_count *= sizes[from_end++];
-        } else {
-          new_count *= result.shape_[to_end++];
-        }
-      }
-      for (int axis = from; axis + 1 < from_end; ++axis) {
-        if (strides[at(axis)] != strides[at(axis + 1)] * sizes[axis + 1]) return false;
-      }
-      Index stride = strides[at(from_end - 1)];
-      for (int axis = to_end - 1; axis >= to; --axis) {
-        result.strides_[at(axis)] = stride;
-        stride *= result.shape_[axis];
-      }
-      from = from_end;
-      to = to_end;
-    }
-    return true;
   }
 
   T* data_ = nullptr;

@@ -1,27 +1,12 @@
 // Walking several views in step: what copying, arithmetic, reductions and sorting stand on.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "hooked/core/view.hpp"
 
 namespace hooked {
-
-namespace detail {
-
-template <class Visit, class... T>
-void walk_axis(const Shape& shape, int axis, Visit& visit,
-               std::pair<T*, const Index*>... elements_and_strides) {
-  const bool innermost = axis + 1 == shape.rank();
-  for (Index i = 0, size = shape[axis]; i < size; ++i) {
-    if (innermost) {
-      visit(*elements_and_strides.first...);
-    } else {
-      walk_axis<Visit, T...>(shape, axis + 1, visit, elements_and_strides...);
-    }
-    ((elements_and_strides.first += elements_and_strides.second[axis]), ...);
-  }
-}
-
-}  // namespace detail
 
 /// Calls `visit(a, b, ...)` with the elements of all views at each index, in row-major order.
 /// Throws ShapeError when the shapes differ.
@@ -32,13 +17,8 @@ void walk(Visit visit, View<First> first, View<Rest>... rest) {
     if (other != shape) fail<ShapeError>("walk: the shapes are ", shape, " and ", other);
   };
   (check(rest.shape()), ...);
-  if (shape.rank() == 0) {
-    visit(*first.data(), *rest.data()...);
-  } else {
-    detail::walk_axis<Visit, First, Rest...>(shape, 0, visit,
-                                             {first.data(), first.strides().data()},
-                                             {rest.data(), rest.strides().data()}...);
-  }
+  detail::walk_strides<Visit, First, Rest...>(shape, visit, {first.data(), first.strides().data()},
+                                              {rest.data(), rest.strides().data()}...);
 }
 
 /// Calls `visit(line_a, line_b, ...)` with each line along `axis`, a view of rank 1. The views

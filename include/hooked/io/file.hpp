@@ -33,7 +33,12 @@ inline std::string read_file(const std::filesystem::path& path) {
   std::string bytes;
   std::error_code unknown;
   const auto size = std::filesystem::file_size(path, unknown);
-  if (!unknown) bytes.reserve(size);
+  if (!unknown) {
+    if (size > bytes.max_size()) {
+      fail<FormatError>(path.string(), ": has ", size, " bytes, more than a program here can hold");
+    }
+    bytes.reserve(static_cast<std::size_t>(size));
+  }
   std::array<char, 65536> chunk;
   while (const std::size_t count = std::fread(chunk.data(), 1, chunk.size(), file.get())) {
     bytes.append(chunk.data(), count);

@@ -50,7 +50,8 @@ class AnyView {
             copy(x, View<T>(row_major.get(), x.shape()));
           }
           const T* data = row_major ? row_major.get() : x.data();
-          use(std::string_view(reinterpret_cast<const char*>(data), size()));
+          use(std::string_view(reinterpret_cast<const char*>(data),
+                               static_cast<std::size_t>(size())));
         },
         view_);
   }

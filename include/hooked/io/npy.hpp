@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -101,6 +102,10 @@ class NpyDictionary {
       Index size = -1;
       const char* const begin = source_.data() + at_;
       const auto [end, error] = std::from_chars(begin, source_.data() + source_.size(), size);
+      if (error == std::errc::result_out_of_range) {
+        refuse("has a size at byte ", at_, " that is more than ", std::numeric_limits<Index>::max(),
+               ", the most that a program here can count");
+      }
       if (error != std::errc{} || size < 0) refuse("has no valid size at byte ", at_);
       at_ += static_cast<std::size_t>(end - begin);
       if (found.rank() == kMaxRank) refuse("has more than ", kMaxRank, " axes");
@@ -129,7 +134,7 @@ inline StoredTensor parse_npy(std::string_view bytes, std::string_view label) {
     fail<FormatError>(label, ": .npy version ", version, ", known are 1 and 2");
   }
   const std::size_t begin = version == 1 ? 10 : 12;
-  std::uint64_t length = 0;
+  std::size_t length = 0;  // of the header: 2 or 4 bytes
   for (std::size_t i = begin; i-- > 8;) length = length << 8 | byte(i);
   if (length > bytes.size() - begin) {
     fail<FormatError>(label, ": .npy header of ", length, " bytes, but only ", bytes.size() - begin,

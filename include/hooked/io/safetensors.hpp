@@ -79,7 +79,7 @@ class SafetensorsFile : public TensorFile {
       fail<FormatError>(label(), ": header length is ", length, ", but only ", bytes().size() - 8,
                         " bytes follow; the file is truncated");
     }
-    const std::string_view header = bytes().substr(8, length);
+    const std::string_view header = bytes().substr(8, static_cast<std::size_t>(length));
     if (!header.starts_with('{')) {
       fail<FormatError>(label(), ": header must start with '{'");
     }
@@ -143,15 +143,14 @@ class SafetensorsFile : public TensorFile {
              needed ? std::to_string(*needed) : "more than 2^63", " bytes, data_offsets give ",
              range.end - range.begin);
     }
-    stored.offset = data_begin_ + range.begin;
+    stored.offset = data_begin_ + static_cast<std::size_t>(range.begin);
     add(name, stored);
     return range;
   }
 
   static bool are_counts(const Json& list) {
     return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& value) {
-             return value.is_number_unsigned() &&
-                    std::in_range<std::int64_t>(value.get<std::uint64_t>());
+             return value.is_number_unsigned() && std::in_range<Index>(value.get<std::uint64_t>());
            });
   }
 

@@ -66,7 +66,7 @@ class Attention {
   /// the queries stand there alone, and so does the result.
   Variable<T> operator()(Pass<T>& pass, Variable<T> query_input, Variable<T> key_input,
                          Variable<T> value_input, const Stream<T>& stream) const {
-    pass.tape().place = place_;
+    const Placed placed(pass.tape(), place_);
     const AttentionMask mask{
         .causal = causal_,
         .query_position = stream.wanted.empty() ? nullptr : stream.wanted.data(),

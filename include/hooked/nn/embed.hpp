@@ -51,7 +51,7 @@ class Embed {
   /// long or outside the vocabulary.
   Stream<T> operator()(Pass<T>& pass, View<const Token> tokens,
                        const Padding& padding = Padding()) const {
-    pass.tape().place = "embed";
+    const Placed placed(pass.tape(), "embed");
     check_tokens(tokens);
     const bool looked_at =
         pass.looks_at(hook_embed_) || (W_pos_ && pass.looks_at(*hook_pos_embed_));

@@ -49,7 +49,7 @@ class Mlp {
 
   /// x [..., d_model] -> [..., d_model]
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
-    pass.tape().place = place_;
+    const Placed placed(pass.tape(), place_);
     if (!pass.looks_at(hook_pre_, hook_post_)) {
       return with_function(act_fn_, [&](auto f) {
         return record<FusedMlp<decltype(f)>>({}, x, pass[W_in_], pass[b_in_], pass[W_out_],

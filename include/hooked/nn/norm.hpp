@@ -54,7 +54,7 @@ class Norm {
   /// x [..., width] -> [..., width]
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
     if (kind_ == Normalization::none) return x;
-    pass.tape().place = place_;
+    const Placed placed(pass.tape(), place_);
     auto y = pass.looks_at(hook_scale_, hook_normalized_)
                  ? staged(pass, x)
                  : record<Standardize>({.centers = centers(), .eps = eps_}, x);

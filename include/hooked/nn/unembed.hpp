@@ -27,7 +27,7 @@ class Unembed {
 
   /// x [..., d_model] -> [..., d_vocab_out]
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
-    pass.tape().place = place_;
+    const Placed placed(pass.tape(), place_);
     const auto in = pass.at(hook_in_, x);
     return pass.at(hook_out_, record<Linear>({}, in, pass[W_U_], pass[b_U_]));
   }

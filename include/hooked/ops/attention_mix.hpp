@@ -1,5 +1,6 @@
 // attention_mix: z[b, i, h] = sum_j pattern[b, h, i, j] v[b, j, h] (contract, 5.1); hook_z shows
-// it. Backward: d pattern_ij = dz_i . v_j, dv_j = sum_i pattern_ij dz_i.
+// it. Backward: d pattern_ij = dz_i . v_j, dv_j = sum_i pattern_ij dz_i. Where the pattern is zero,
+// v_j may be infinite or NaN: it adds nothing, as in the fused op, which hides keys by zeros too.
 #pragma once
 
 #include "hooked/ops/attention_tiles.hpp"
@@ -44,7 +45,8 @@ struct AttentionMix {
       const auto dpattern_h = dpattern.select(0, b).select(0, h);
       for (Index first = 0; first < queries; first += block) {
         const Index last = std::min(queries, first + block);
-        tile.mix_backward(head_rows(dz, b, h), head_rows(v, b, h), first, last, kAllKeys, dP);
+        tile.mix_backward(P + first * keys, head_rows(dz, b, h), head_rows(v, b, h), first, last,
+                          kAllKeys, dP);
         dpattern_h.slice(0, first, last).matrix() +=
             MatrixMap<const T>(dP, last - first, keys, Eigen::OuterStride<>(keys));
         tile.add_over_queries(P + first * keys, head_rows(dz, b, h), first, last, kAllKeys,

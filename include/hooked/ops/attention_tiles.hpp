@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -77,26 +78,40 @@ class AttentionTile {
     }
   }
 
-  /// z_i = sum_j P[i, j] v_j; z has no row map.
+  /// z_i = sum_j P[i, j] v_j; z has no row map. Where P is zero, as it is at hidden keys, nothing
+  /// is taken, not even of a v that is infinite or NaN.
   void mix(const T* P, HeadRows<const T> v, const AttentionMask& mask, HeadRows<T> z) const {
     if (is_short()) {
       for (Index i = 0; i < queries_; ++i) {
         combine(P + i * keys_, v, mask.seen(i, keys_), z(i), false);
       }
-      return;
+    } else {
+      pack_rows<T>(v, keys_, d_head_, packed_, width_);
+      in_blocks(queries_, [&](Index i, Index count) {
+        tile_product<T>({P + i * keys_, keys_, 1}, packed_, width_, {z(i), z.stride}, count,
+                        mask.seen(i + count - 1, keys_), d_head_);
+      });
     }
-    pack_rows<T>(v, keys_, d_head_, packed_, width_);
-    in_blocks(queries_, [&](Index i, Index count) {
-      tile_product<T>({P + i * keys_, keys_, 1}, packed_, width_, {z(i), z.stride}, count,
-                      mask.seen(i + count - 1, keys_), d_head_);
-    });
+    for (Index i = 0; i < queries_; ++i, P += keys_) {
+      const Index seen = mask.seen(i, keys_);
+      if (is_short() && std::find(P, P + seen, T(0)) == P + seen) continue;  // takes less time
+      if (!all_finite(d_head_, z(i))) combine<Zeros::skip>(P, v, seen, z(i), false);
+    }
   }
 
-  /// dP[i, j] = dz_i . v_j for queries [first, last); the first row of dP is that of `first`.
-  /// Where the mask hides a key, dP may be left as it is.
-  void mix_backward(HeadRows<const T> dz, HeadRows<const T> v, Index first, Index last,
+  /// dP[i, j] = dz_i . v_j for queries [first, last), whose first row P and dP begin with. Where
+  /// the mask hides a key, dP may be left as it is; where mix took nothing, what is not finite is
+  /// zero.
+  void mix_backward(const T* P, HeadRows<const T> dz, HeadRows<const T> v, Index first, Index last,
                     const AttentionMask& mask, T* dP) const {
     times_columns(dz, first, last, v, T(1), mask, dP);
+    for (Index i = first; i < last; ++i, P += keys_, dP += keys_) {
+      const Index seen = mask.seen(i, keys_);
+      if (all_finite(seen, dP)) continue;
+      for (Index j = 0; j < seen; ++j) {
+        if (P[j] == T(0) && !std::isfinite(dP[j])) dP[j] = T(0);
+      }
+    }
   }
 
   /// out_i += sum_j A[i, j] x_j for queries [first, last): dq from dS and k.
@@ -169,12 +184,15 @@ class AttentionTile {
   }
 
   // to = sum_j a[j] x_j, or to += it.
+  enum class Zeros { multiply, skip };
+  template <Zeros kZeros = Zeros::multiply>
   void combine(const T* a, HeadRows<const T> x, Index count, T* to, bool adds) const {
     using Eigen::internal::padd, Eigen::internal::pmadd;
     for (Index c = 0; c < d_head_; c += kPacket<T>) {
       const Index n = std::min(kPacket<T>, d_head_ - c);
       Packet<T> sum = splat(T(0));
       for (Index j = 0; j < count; ++j) {
+        if (kZeros == Zeros::skip && a[j] == T(0)) continue;
         const Packet<T> X = n == kPacket<T> ? load(x(j) + c) : load_part(x(j) + c, n);
         sum = pmadd(splat(a[j]), X, sum);
       }

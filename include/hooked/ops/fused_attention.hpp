@@ -101,7 +101,7 @@ struct FusedAttention {
       for (Index first = 0; first < queries; first += block) {
         const Index last = std::min(queries, first + block);
         const T* const P_first = P + first * keys;
-        tile.mix_backward(dz_h, v_h, first, last, args.mask, dS);
+        tile.mix_backward(P_first, dz_h, v_h, first, last, args.mask, dS);
         for (Index i = first; i < last; ++i) {
           T* const row = dS + (i - first) * keys;
           const Index seen = args.mask.seen(i, keys);

@@ -36,6 +36,8 @@ template <Scalar T>
 class Acc {
  public:
   Acc() = default;
+  Acc(const Acc&) = default;
+  Acc& operator=(const Acc&) = delete;
   /// `touched` tells whether `gradient` holds a value already; it is set by the first addition.
   Acc(View<T> gradient, bool* touched) : gradient_(gradient), touched_(touched) {}
 

@@ -116,6 +116,15 @@ class MutantMaker {
     };
   }
 
+  // All gradients but that of one input.
+  static Accs without(const Accs& gradients, std::size_t input) {
+    Accs others;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      others.push_back(i == input ? Acc<T>() : gradients[i]);
+    }
+    return others;
+  }
+
   void drop_gradient(std::size_t input) {
     auto& mutant = add(text("the gradient of input ", input, " is forgotten"));
     mutant.op.backward = [op = op_, input, differs = mutant.differs](
@@ -123,8 +132,7 @@ class MutantMaker {
                              View<const T> saved, View<const T> dy, Accs gradients) {
       const Tensors own = own_gradients(op, sample, in, y, saved, dy, gradients);
       if (own[input].numel() > 0 && !own[input].array().isZero(0)) *differs = true;
-      gradients[input] = Acc<T>();
-      op.backward(sample, in, y, saved, dy, gradients);
+      op.backward(sample, in, y, saved, dy, without(gradients, input));
     };
   }
 
@@ -136,11 +144,8 @@ class MutantMaker {
       const Tensors own = own_gradients(op, sample, in, y, saved, dy, gradients);
       bool another = gradients.size() == 1;
       for (std::size_t i = 0; i < gradients.size(); ++i) another |= i != input && gradients[i];
-      if (!another) {
-        if (own[input].numel() > 0 && !own[input].array().isZero(0)) *differs = true;
-        gradients[input] = Acc<T>();
-      }
-      op.backward(sample, in, y, saved, dy, gradients);
+      if (!another && own[input].numel() > 0 && !own[input].array().isZero(0)) *differs = true;
+      op.backward(sample, in, y, saved, dy, another ? gradients : without(gradients, input));
     };
   }
 

@@ -69,11 +69,14 @@ class OpRun {
       bool touched = false;
     };
     std::vector<Gradient> gradients(x.size());
-    std::vector<Acc<T>> accs(x.size());
+    std::vector<Acc<T>> accs;
     for (std::size_t i = 0; i < x.size(); ++i) {
-      if (only >= 0 && static_cast<std::size_t>(only) != i) continue;
+      if (only >= 0 && static_cast<std::size_t>(only) != i) {
+        accs.emplace_back();
+        continue;
+      }
       gradients[i].numbers = Tensor<T>(x[i].shape(), kNaN);
-      accs[i] = Acc<T>(gradients[i].numbers.view(), &gradients[i].touched);
+      accs.emplace_back(gradients[i].numbers.view(), &gradients[i].touched);
     }
     for (int k = 0; k < times; ++k) {
       op_.backward(sample_, views(x), forward.y, forward.saved, dy, accs);
@@ -98,9 +101,11 @@ class OpRun {
                          const Forward& forward) const {
     auto x = views(x_);
     x[i] = view;
-    std::vector<Acc<T>> accs(x_.size());
+    std::vector<Acc<T>> accs;
     bool touched = false;
-    accs[i] = Acc<T>(gradient, &touched);
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      accs.push_back(k == i ? Acc<T>(gradient, &touched) : Acc<T>());
+    }
     op_.backward(sample_, x, forward.y, forward.saved, dy_, accs);
     return touched;
   }
