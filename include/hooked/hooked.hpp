@@ -26,6 +26,7 @@
 //
 #include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 //
@@ -38,8 +39,10 @@
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/generate.hpp"
 #include "hooked/nn/loss.hpp"
+#include "hooked/nn/model.hpp"
 #include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/nn/splice.hpp"
 #include "hooked/nn/transformer.hpp"
 //
 #include "hooked/io/model.hpp"
@@ -48,8 +51,10 @@
 #include "hooked/io/safetensors.hpp"
 //
 #include "hooked/train/callbacks.hpp"
+#include "hooked/train/data.hpp"
 #include "hooked/train/dataset.hpp"
 #include "hooked/train/evaluate.hpp"
+#include "hooked/train/objective.hpp"
 #include "hooked/train/optimizer.hpp"
 #include "hooked/train/schedule.hpp"
 #include "hooked/train/train.hpp"
@@ -59,6 +64,7 @@
 #include "hooked/interp/head_maps.hpp"
 #include "hooked/interp/histogram.hpp"
 #include "hooked/interp/patching.hpp"
+#include "hooked/interp/sweep.hpp"
 //
 #include "hooked/report/claims.hpp"
 #include "hooked/report/figure.hpp"

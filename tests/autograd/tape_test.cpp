@@ -34,7 +34,6 @@ std::string gradient(Variable<double> x) {
 struct Forgetful {
   static constexpr std::string_view name = "forgetful";
   static constexpr int inputs = 1;
-  using UserDefined = void;
   struct Args {};
   static Shape shape(const Args&, const Shape& x) { return x; }
   template <Scalar T>

@@ -5,7 +5,6 @@ using namespace hooked;
 
 // The tape's arena destroys nothing, so that settings must not own memory.
 struct Owning : Relu {
-  using UserDefined = void;
   struct Args {
     std::vector<Token> labels;
   };

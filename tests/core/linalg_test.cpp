@@ -48,6 +48,25 @@ TEMPLATE_TEST_CASE("svd gives singular values, orthonormal vectors, and the matr
   CHECK(difference(svd(ones).S, {3}, {3, 0, 0}, tolerance) == "");
 }
 
+TEST_CASE("svd of a matrix of zeros, of a low rank, and of many sizes at once", "[core][linalg]") {
+  const auto none = svd(Tensor<double>({4, 2}));
+  CHECK(difference(none.S, {2}, {0, 0}) == "");
+  CHECK(max_norm(identity_minus_gram(none.U)).item() < 1e-15);
+
+  const auto A = matmul(random_tensor<double>({50, 4}, 7), random_tensor<double>({4, 30}, 8));
+  const auto low = svd(A);
+  CHECK(low.S(3) > 0.1);
+  CHECK(low.S(4) < 1e-13);
+  CHECK(difference(matmul(low.U * low.S, low.V.transpose()), A, 1e-12) == "");
+  CHECK(max_norm(identity_minus_gram(low.U)).item() < 1e-13);
+  CHECK(max_norm(identity_minus_gram(low.V)).item() < 1e-13);
+
+  // Columns of length 1e60, 1 and 1e-60: each singular value has all its digits.
+  const Tensor<double> graded({3, 3}, {3e60, 0, 4e-60, 4e60, 0, -3e-60, 0, 2, 0});
+  CHECK(difference(svd(graded).S / Tensor<double>({3}, {1e60, 1, 1e-60}), {3}, {5, 2, 5}, 1e-14) ==
+        "");
+}
+
 TEMPLATE_TEST_CASE("eig finds complex eigenvalues, the largest modulus first", "[core][linalg]",
                    float, double) {
   using T = TestType;

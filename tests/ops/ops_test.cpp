@@ -2,8 +2,11 @@
 #include "hooked/ops/ops.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <sstream>
 
 #include "catch.hpp"
+#include "hooked/io/file.hpp"
 #include "hooked/testing/check_mutants.hpp"
 
 using namespace hooked;
@@ -59,4 +62,35 @@ TEST_CASE("Every op of ours has another name") {
   for (const Listed& listed : all_ops()) names.push_back(listed.op.name);
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+}
+
+TEST_CASE("Every op in ops/ is in the list of all ops") {
+  const auto folder =
+      std::filesystem::path(HOOKED_TESTS_DIR).parent_path() / "include" / "hooked" / "ops";
+  std::string list = read_file(folder / "ops.hpp");
+  list = list.substr(list.find("using AllOps"));
+  std::replace_if(
+      list.begin(), list.end(),
+      [](char c) { return std::string_view(",<>\n").find(c) != std::string_view::npos; }, ' ');
+  int found = 0;
+  const auto check = [&](const std::string& name) {
+    INFO(name);
+    CHECK(list.find(" " + name + " ") != list.npos);
+    ++found;
+  };
+  // An op is a struct with `inputs`, or a function in the frame: `using Relu = Pointwise<...>`.
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    const std::string stem = file.path().stem().string();
+    if (stem == "op" || stem == "pointwise") continue;  // what an op is, and the frame
+    std::istringstream source(read_file(file.path()));
+    std::string line, type, name;
+    while (std::getline(source, line)) {
+      std::istringstream words(line);
+      words >> type;
+      if (type == "struct" || type == "using") words >> name;
+      if (line.find(" static constexpr int inputs") != line.npos) check(name);
+      if (type == "using" && line.find("= Pointwise<") != line.npos) check(name);
+    }
+  }
+  CHECK(found == 30);
 }

@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 #include "hooked/autograd/record.hpp"
+#include "hooked/core/arithmetic.hpp"
 #include "hooked/testing/check_gradient.hpp"
 #include "hooked/testing/check_mutants.hpp"
 
@@ -16,7 +17,6 @@ struct Project {
   static constexpr std::string_view name = "project";
   static constexpr int inputs = 2;
   static constexpr int row_inputs = 1;
-  using UserDefined = void;
   struct Args {
     double factor = 1.0;
   };
@@ -34,8 +34,9 @@ struct Project {
   template <Scalar T>
   static void backward(const Args& args, View<const T> x, View<const T> W, View<const T>,
                        View<const T> dy, Acc<T> dx, Acc<T> dW) {
-    dx.matrix() += static_cast<T>(args.factor) * dy.matrix() * W.matrix().transpose();
-    dW.matrix() += static_cast<T>(args.factor) * x.matrix().transpose() * dy.matrix();
+    const Tensor<T> scaled = static_cast<T>(args.factor) * Tensor<T>(dy);
+    dx.add_product(scaled.matrix(), W.matrix().transpose());
+    dW.add_product(x.matrix().transpose(), scaled.matrix());
   }
   static std::vector<Sample<Args>> samples() {
     return {{{2.0}, {{3, 4}, {4, 5}}}, {{0.5}, {{2, 3, 2}, {2, 3}}}, {{}, {{20, 30}, {30, 40}}}};
@@ -47,7 +48,6 @@ struct Exponential {
   static constexpr std::string_view name = "exponential";
   static constexpr int inputs = 1;
   static constexpr int row_inputs = 1;
-  using UserDefined = void;
   struct Args {};
   static Shape shape(const Args&, const Shape& x) { return x; }
   static Shape saved(const Args&, const Shape& x) { return x; }
@@ -125,7 +125,7 @@ TEST_CASE("Every kind of fault is called by its name") {
                                                         View<const double> y, auto saved, auto dy,
                                                         const auto& gradients) mutable {
                  f(k, in, y, saved, dy, gradients);
-                 if (double* dW = gradients[1].raw()) dW[0] += ++run;
+                 if (const auto dW = gradients[1].sums()) dW.add(0, ++run);
                };
              }),
              ContainsSubstring("other bits when run again, gradient of input 1 at [0, 0]"));

@@ -1,8 +1,10 @@
 // record<Op>: runs one op on Variables and remembers it for backward.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <tuple>
+#include <cstddef>
+#include <memory>
 #include <utility>
 
 #include "hooked/autograd/tape.hpp"
@@ -13,30 +15,97 @@ namespace hooked {
 
 namespace detail {
 
-/// What backward needs to know of one recorded op. Kept in the arena: no destructor runs.
+inline constexpr std::size_t kMostInputs = 8;
+
+/// An op without its type: recording and walking back are compiled once for each scalar, and for
+/// each op only what it does itself.
+template <Scalar T>
+struct OpTable {
+  using Inputs = const Variable<T>*;
+  using Gradients = const Acc<T>*;
+
+  std::string_view name;
+  std::size_t inputs, row_inputs;
+  std::size_t args_size;  // 0: there are no settings
+  Shape (*shape)(const void* args, Inputs in);
+  Shape (*saved)(const void* args, Inputs in);  // null: nothing is kept for backward
+  void (*forward)(const void* args, Inputs in, View<T> y, View<T> saved);
+  void (*backward)(const void* args, Inputs in, View<const T> y, View<const T> saved,
+                   View<const T> dy, Gradients gradients);
+};
+
+template <Op O, Scalar T, class Numbers>
+struct Untyped;
+template <Op O, Scalar T, std::size_t... I>
+struct Untyped<O, T, std::index_sequence<I...>> {
+  using Args = typename O::Args;
+  using Inputs = typename OpTable<T>::Inputs;
+  using Gradients = typename OpTable<T>::Gradients;
+
+  static const Args& args_of(const void* args) { return *static_cast<const Args*>(args); }
+  static Shape shape(const void* args, Inputs in) {
+    return O::shape(args_of(args), in[I].shape()...);
+  }
+  static Shape saved(const void* args, Inputs in) {
+    return O::saved(args_of(args), in[I].shape()...);
+  }
+  static void forward(const void* args, Inputs in, View<T> y, [[maybe_unused]] View<T> saved) {
+    if constexpr (has_saved<O>) {
+      O::template forward<T>(args_of(args), in[I].value()..., y, saved);
+    } else {
+      O::template forward<T>(args_of(args), in[I].value()..., y);
+    }
+  }
+  static void backward(const void* args, Inputs in, View<const T> y,
+                       [[maybe_unused]] View<const T> saved, View<const T> dy,
+                       Gradients gradients) {
+    if constexpr (has_saved<O>) {
+      O::template backward<T>(args_of(args), in[I].value()..., y, saved, dy, gradients[I]...);
+    } else {
+      O::template backward<T>(args_of(args), in[I].value()..., y, dy, gradients[I]...);
+    }
+  }
+
+  static constexpr OpTable<T> table() {
+    OpTable<T> t{O::name,
+                 sizeof...(I),
+                 static_cast<std::size_t>(row_inputs<O>()),
+                 std::is_empty_v<Args> ? 0 : sizeof(Args),
+                 shape,
+                 nullptr,
+                 forward,
+                 backward};
+    if constexpr (has_saved<O>) t.saved = saved;
+    return t;
+  }
+};
 template <Op O, Scalar T>
+inline constexpr OpTable<T> kOpTable =
+    Untyped<O, T, std::make_index_sequence<static_cast<std::size_t>(O::inputs)>>::table();
+
+/// What backward needs to know of one recorded op. Kept in the arena: no destructor runs.
+template <Scalar T>
 struct Recorded {
-  typename O::Args args;
-  std::array<Node<T>*, O::inputs> in;
+  const OpTable<T>* op;
+  const void* args;
+  std::array<Variable<T>, kMostInputs> in;
   Node<T>* out;
   View<const T> saved;
 
   static void walk_back(Tape<T>& tape, void* payload) {
     const auto& r = *static_cast<const Recorded*>(payload);
     if (!r.out->touched) return;  // nothing above depends on this output
-    r.walk_back(tape, std::make_index_sequence<O::inputs>{});
-  }
-  template <std::size_t... I>
-  void walk_back(Tape<T>& tape, std::index_sequence<I...>) const {
-    const View<const T> dy = out->gradient;
-    if constexpr (has_saved<O>) {
-      O::template backward<T>(args, in[I]->value..., out->value, saved, dy,
-                              tape.accumulator(*in[I])...);
-    } else {
-      O::template backward<T>(args, in[I]->value..., out->value, dy, tape.accumulator(*in[I])...);
+    const View<const T> dy = r.out->gradient;
+    std::array<Acc<T>, kMostInputs> gradients;
+    for (std::size_t i = r.op->inputs; i-- > 0;) {
+      std::construct_at(&gradients[i], tape.accumulator(r.in[i].node()));
     }
+    r.op->backward(r.args, r.in.data(), r.out->value, r.saved, dy, gradients.data());
   }
 };
+
+template <Scalar T>
+Variable<T> record(const OpTable<T>& op, const void* args, std::array<Variable<T>, kMostInputs> in);
 
 }  // namespace detail
 
@@ -63,6 +132,53 @@ Variable<T> dense(Variable<T> x) {
   return record<GatherRows>({rows->row, Shape{rows->batch, rows->positions}}, table_of(x));
 }
 
+namespace detail {
+
+template <Scalar T>
+[[gnu::noinline]] Variable<T> record(const OpTable<T>& op, const void* args,
+                                     std::array<Variable<T>, kMostInputs> in) {
+  for (std::size_t i = 0; i < op.inputs; ++i) {
+    if (!in[i]) fail<Error>(op.name, ": input ", i, " is an empty Variable");
+    if (&in[i].tape() != &in[0].tape()) fail<Error>(op.name, ": input ", i, " is of another tape");
+  }
+  Tape<T>& tape = in[0].tape();
+
+  const RowMap* rows = op.row_inputs > 0 ? in[0].rows() : nullptr;
+  for (std::size_t i = 0; i < op.row_inputs; ++i) {
+    if (in[i].rows() != rows) rows = nullptr;
+  }
+  bool wants_gradient = false;
+  for (std::size_t i = 0; i < op.inputs; ++i) {
+    const RowMap* kept = i < op.row_inputs ? rows : nullptr;  // a parameter has no rows to share
+    if (in[i].rows() != kept) in[i] = dense(in[i]);
+    wants_gradient = wants_gradient || in[i].wants_gradient();
+  }
+
+  Shape shape;
+  try {
+    shape = op.shape(args, in.data());
+  } catch (const ShapeError& error) {
+    fail<ShapeError>(error.what(), tape.place.empty() ? "" : "; at ", tape.place);
+  }
+  const View<T> y = tape.numbers(shape);
+  View<T> saved;
+  if (op.saved != nullptr) saved.rebind(tape.numbers(op.saved(args, in.data())));
+  op.forward(args, in.data(), y, saved);
+  const Variable<T> out = tape.make(y, rows);
+  if (tape.recording && wants_gradient) {
+    out.node().wants_gradient = true;
+    auto* const kept = tape.arena().template allocate<std::byte>(op.args_size);
+    std::copy_n(static_cast<const std::byte*>(args), op.args_size, kept);
+    tape.push(
+        &Recorded<T>::walk_back,
+        tape.arena().template make<Recorded<T>>(&op, kept, in, &out.node(), View<const T>(saved)),
+        out.node());
+  }
+  return out;
+}
+
+}  // namespace detail
+
 /// Computes `O` on the inputs and, if any of them wants a gradient, records it.
 /// Row-by-row ops keep a row map that their inputs share; whatever else meets a map sees dense
 /// rows. Throws ShapeError, with the place, when O's shape rule refuses the inputs, and Error for
@@ -70,56 +186,8 @@ Variable<T> dense(Variable<T> x) {
 template <Op O, Scalar T, std::same_as<Variable<T>>... Rest>
 Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest) {
   static_assert(sizeof...(Rest) + 1 == O::inputs, "record: wrong number of inputs for this op");
-  static_assert(
-      is_listed<O> || requires { typename O::UserDefined; },
-      "record: this op is not in the list of ops (ops/ops.hpp); an op of your own says "
-      "`using UserDefined = void;` and is checked with testing/gradcheck.hpp");
-  using Recorded = detail::Recorded<O, T>;
-  static_assert(std::is_trivially_destructible_v<Recorded>);
-  std::array<Variable<T>, O::inputs> in{first, rest...};
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    if (!in[i]) fail<Error>(O::name, ": input ", i, " is an empty Variable");
-    if (&in[i].tape() != &first.tape()) fail<Error>(O::name, ": input ", i, " is of another tape");
-  }
-  Tape<T>& tape = first.tape();
-
-  constexpr auto row_count = static_cast<std::size_t>(row_inputs<O>());
-  const RowMap* rows = row_count > 0 ? first.rows() : nullptr;
-  for (std::size_t i = 0; i < row_count; ++i) {
-    if (in[i].rows() != rows) rows = nullptr;
-  }
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    const RowMap* kept = i < row_count ? rows : nullptr;  // a parameter has no rows to share
-    if (in[i].rows() != kept) in[i] = dense(in[i]);
-  }
-
-  return [&]<std::size_t... I>(std::index_sequence<I...>) {
-    Shape shape;
-    try {
-      shape = O::shape(args, in[I].shape()...);
-    } catch (const ShapeError& error) {
-      fail<ShapeError>(error.what(), tape.place.empty() ? "" : "; at ", tape.place);
-    }
-    const View<T> y = tape.numbers(shape);
-    View<T> saved;
-    if constexpr (has_saved<O>) {
-      saved.rebind(tape.numbers(O::saved(args, in[I].shape()...)));
-      O::template forward<T>(args, in[I].value()..., y, saved);
-    } else {
-      O::template forward<T>(args, in[I].value()..., y);
-    }
-    const Variable<T> out = tape.make(y, rows);
-    if (tape.recording && (in[I].wants_gradient() || ...)) {
-      out.node().wants_gradient = true;
-      tape.push(&Recorded::walk_back,
-                tape.arena().template make<Recorded>(
-                    args, std::array<Node<T>*, O::inputs>{&in[I].node()...}, &out.node(),
-                    View<const T>(saved)),
-                out.node());
-    }
-    return out;
-  }
-  (std::make_index_sequence<O::inputs>{});
+  static_assert(O::inputs <= detail::kMostInputs, "record: more inputs than an op may have");
+  return detail::record(detail::kOpTable<O, T>, &args, {first, rest...});
 }
 
 }  // namespace hooked

@@ -1,6 +1,7 @@
 // The errors that hooked throws, and the one helper that words them.
 #pragma once
 
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -39,18 +40,53 @@ struct NumericError : Error {
   using Error::Error;
 };
 
+namespace detail {
+
+// One part of a text, printed later. Programs word hundreds of errors, so nothing but this is
+// compiled for each of them, and printing once for each type.
+class Part {
+ public:
+  Part(const char* words) : what_(words), print_(print_words) {}
+  template <class X>
+  Part(const X& x) : what_(&x), print_(print_one<X>) {}
+  void print(std::ostream& out) const { print_(out, what_); }
+
+ private:
+  static void print_words(std::ostream& out, const void* words) {
+    out << static_cast<const char*>(words);
+  }
+  template <class X>
+  static void print_one(std::ostream& out, const void* x) {
+    out << *static_cast<const X*>(x);
+  }
+
+  const void* what_;
+  void (*print_)(std::ostream&, const void*);
+};
+
+[[gnu::cold, gnu::noinline]] inline std::string joined(std::initializer_list<Part> parts) {
+  std::ostringstream out;
+  for (const Part& part : parts) part.print(out);
+  return std::move(out).str();
+}
+
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void fail_with(std::initializer_list<Part> parts) {
+  throw E(joined(parts));
+}
+
+}  // namespace detail
+
 /// Joins anything printable: `text("a is ", shape, ", b is ", 3)`.
 template <class... Parts>
 std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return std::move(out).str();
+  return detail::joined({parts...});
 }
 
 /// Throws `E` with the joined parts. Cold and out of line, so that a check costs one branch.
 template <class E, class... Parts>
 [[noreturn, gnu::cold, gnu::noinline]] void fail(const Parts&... parts) {
-  throw E(text(parts...));
+  detail::fail_with<E>({parts...});
 }
 
 }  // namespace hooked

@@ -129,4 +129,14 @@ void set_product(const A& a, const B& b, const std::type_identity_t<T>* bias,
 #endif
 }
 
+/// y = the sum of the rows of x, or y += it; y has one row. In the order in which Eigen adds.
+template <Scalar T>
+[[gnu::noinline]] void column_sums(MatrixMap<const T> x, bool adds, MatrixMap<T> y) {
+  if (adds) {
+    y.noalias() += x.colwise().sum();
+  } else {
+    y.noalias() = x.colwise().sum();
+  }
+}
+
 }  // namespace hooked

@@ -60,6 +60,26 @@ CachedRun<T> collect_at(const Transformer<T>& model, View<const Token> tokens, T
   return {std::move(logits), std::move(cache)};
 }
 
+/// The activations of a site over all sequences and positions, as rows [example * pos, width]: what
+/// a probe or an autoencoder learns from. Throws NameError for a site that does not exist.
+template <Scalar T>
+Tensor<T> activations(const Transformer<T>& model, const std::string& site,
+                      View<const Token> tokens) {
+  Tensor<T> rows;
+  const Cuts chunks = Cuts::of(tokens.size(0), detail::kCollected);
+  for (Index i = 0; i < chunks.parts(); ++i) {
+    const auto cache = model
+                           .run_with_cache(tokens.slice(0, chunks.begin(i), chunks.end(i)),
+                                           {.names = {site}, .logits = false})
+                           .cache;
+    const auto part = cache[site].matrix();
+    const Index per_example = part.rows() / chunks.size(i);
+    if (i == 0) rows = Tensor<T>({tokens.size(0) * per_example, part.cols()});
+    rows.slice(0, chunks.begin(i) * per_example, chunks.end(i) * per_example).matrix() = part;
+  }
+  return rows;
+}
+
 /// Logits [example, d_vocab_out] at `position` when the activation of `site` there is
 /// `values` [example, width] instead of what the model computes: a test of any model of a layer.
 /// Throws ShapeError when the values do not fit the site.

@@ -26,13 +26,19 @@ template <class Network, Scalar T, class I>
 struct NetworkFunction<Variable<T> (Network::*)(Pass<T>&, I) const> {
   using Number = T;
   using Input = std::remove_cvref_t<I>;
-  static constexpr bool takes_options = false;
+  static constexpr bool takes_options = false, takes_variable = false;
+};
+template <class Network, Scalar T>
+struct NetworkFunction<Variable<T> (Network::*)(Pass<T>&, Variable<T>) const> {
+  using Number = T;
+  using Input = View<const T>;
+  static constexpr bool takes_options = false, takes_variable = true;
 };
 template <class Network, Scalar T, class I>
 struct NetworkFunction<Variable<T> (Network::*)(Pass<T>&, I, const RunOptions&) const> {
   using Number = T;
   using Input = std::remove_cvref_t<I>;
-  static constexpr bool takes_options = true;
+  static constexpr bool takes_options = true, takes_variable = false;
 };
 
 }  // namespace detail
@@ -47,8 +53,10 @@ struct NetworkFunction<Variable<T> (Network::*)(Pass<T>&, I, const RunOptions&) 
 ///   };
 ///   hooked::Model<Probe> probe(hooked::Seed{0});
 ///
-/// The input is a View whose first axis counts examples, or any other value. A function that takes
-/// RunOptions as well is told how far and where the run goes; else only `threads` may be set.
+/// The input is a View whose first axis counts examples, or any other value. A function from
+/// Variable to Variable is run on Views of numbers, and can be spliced into other runs (splice). A
+/// function that takes RunOptions as well is told how far and where the run goes; else only
+/// `threads` may be set.
 /// A model is a value: copying it copies its numbers.
 template <class Network>
 class Model {
@@ -154,8 +162,19 @@ class Model {
             "this network's function takes no RunOptions, so stop_at_layer, attention_mask and "
             "positions would change nothing");
       }
-      return network_(pass, batch);
+      if constexpr (Function::takes_variable) {
+        return network_(pass, pass.tape().constant(batch));
+      } else {
+        return network_(pass, batch);
+      }
     }
+  }
+  /// The same of a variable on the pass's tape: gradients flow through.
+  Variable<T> forward(Pass<T>& pass, Variable<T> input) const
+    requires(Function::takes_variable)
+  {
+    const auto within = pass.within(parameters_);
+    return network_(pass, input);
   }
   /// Memory and threads that runs share.
   Workspace<T>& workspace() const { return workspace_; }

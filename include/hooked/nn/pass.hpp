@@ -30,6 +30,15 @@ class Pass {
 
   /// `parameters` must outlive the pass and may change between runs.
   explicit Pass(const Parameters<T>& parameters) { use(parameters); }
+  /// A pass that writes on the tape of another run, which it must not outlive, and has begun: its
+  /// parameters are constants there. For what is spliced into that run.
+  Pass(const Parameters<T>& parameters, Tape<T>& tape) : tape_(&tape) {
+    use(parameters, true);
+    has_begun_ = true;
+    begin(sets_[0], false);
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
 
   /// Other parameters for the runs to come, in place of all that were bound.
   void use(const Parameters<T>& parameters, bool frozen = false) {
@@ -52,9 +61,9 @@ class Pass {
     walked_back_ = false;
     has_begun_ = true;
     now_ = 0;
-    tape_.reset();
-    tape_.recording = options_.gradients;
-    tape_.recycling = options_.recycling;
+    tape_->reset();
+    tape_->recording = options_.gradients;
+    tape_->recycling = options_.recycling;
     Index size = 0;
     for (Set& set : sets_) {
       set.offset = size;
@@ -64,7 +73,7 @@ class Pass {
     for (Set& set : sets_) begin(set, adds);
   }
 
-  Tape<T>& tape() { return tape_; }
+  Tape<T>& tape() { return *tape_; }
   const std::vector<Token>& positions() const { return options_.positions; }
 
   /// While one lives, the pass works with the parameters and hooks of one model.
@@ -106,7 +115,7 @@ class Pass {
     const bool has_gradient = options_.gradients && !set.frozen;
     const View<T> gradient =
         has_gradient ? layout.view(gradients_.data() + set.offset, id) : View<T>();
-    return tape_.alias((*this)[id], layout.view(values, id), gradient);
+    return tape_->alias((*this)[id], layout.view(values, id), gradient);
   }
 
   /// Every activation passes here under its name: hooks act, caches copy.
@@ -142,7 +151,7 @@ class Pass {
       fail<ShapeError>("backward wants a scalar, the output is ", output.shape());
     }
     const auto slope = static_cast<T>(cotangent);
-    tape_.backward(output, View<const T>(&slope, output.shape()));
+    tape_->backward(output, View<const T>(&slope, output.shape()));
     clear_untouched();
     walked_back_ = true;
   }
@@ -180,10 +189,10 @@ class Pass {
       const auto id = static_cast<ParameterId>(i);
       const View<const T> value = layout.packed(set.parameters->slab().data(), id);
       if (!options_.gradients || set.frozen || set.parameters->is_frozen(id)) {
-        set.bound.push_back(tape_.constant(value));
+        set.bound.push_back(tape_->constant(value));
         continue;
       }
-      set.bound.push_back(tape_.leaf(value, layout.packed(gradients_.data() + set.offset, id)));
+      set.bound.push_back(tape_->leaf(value, layout.packed(gradients_.data() + set.offset, id)));
       set.bound.back().node().touched = adds;
     }
   }
@@ -206,7 +215,8 @@ class Pass {
   std::size_t now_ = 0;
   Options options_;
   bool has_begun_ = false, walked_back_ = false;
-  Tape<T> tape_;
+  Tape<T> own_tape_;
+  Tape<T>* tape_ = &own_tape_;
   Tensor<T> gradients_;
 };
 

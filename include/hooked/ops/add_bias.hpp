@@ -23,14 +23,17 @@ struct AddBias {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> b, View<T> y) {
-    y.array() = x.array().rowwise() + b.array().row(0);
+    const auto sum = [](const Packet<T>& p, const Packet<T>& q) {
+      return Eigen::internal::padd(p, q);
+    };
+    map_views(y, sum, x, b.broadcast(x.shape()));
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T>, View<const T>, View<const T>, View<const T> dy,
                        Acc<T> dx, Acc<T> db) {
-    dx.array() += dy.array();
-    db.array() += dy.array().colwise().sum();
+    dx.add(dy);
+    db.add_column_sums(dy.matrix());
   }
 
   static std::vector<Sample<Args>> samples() {

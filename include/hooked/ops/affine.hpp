@@ -38,21 +38,16 @@ struct Affine {
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T> w, View<const T>, View<const T>,
                        View<const T> dy, Acc<T> dx, Acc<T> dw, Acc<T> db) {
-    using Eigen::internal::padd, Eigen::internal::pmadd, Eigen::internal::pmul;
     const auto X = x.matrix(), dY = dy.matrix();
     const Index n = X.cols();
-    const auto times = [](const Packet<T>& p, const Packet<T>& q) { return pmul(p, q); };
+    const auto times = [](const Packet<T>& p, const Packet<T>& q) {
+      return Eigen::internal::pmul(p, q);
+    };
     dx.add_rows([&](Index) { return times; }, dy, w.broadcast(x.shape()));
-    T* const dW = dw.raw();
-    T* const dB = db.raw();
+    const Sums<T> dW = dw.sums(), dB = db.sums();
     for (Index r = 0; r < X.rows(); ++r) {
-      const auto sum = [](const Packet<T>& s, const Packet<T>& d) { return padd(s, d); };
-      const auto sum_of_products = [](const Packet<T>& s, const Packet<T>& d, const Packet<T>& v) {
-        return pmadd(d, v, s);
-      };
-      const T *const w_so_far = dW, *const b_so_far = dB;
-      if (dW != nullptr) map_packets(n, dW, sum_of_products, w_so_far, row_of(dY, r), row_of(X, r));
-      if (dB != nullptr) map_packets(n, dB, sum, b_so_far, row_of(dY, r));
+      if (dW) dW.add_products(n, row_of(dY, r), row_of(X, r));
+      if (dB) dB.add_row(n, row_of(dY, r));
     }
   }
 

@@ -37,7 +37,7 @@ struct AttentionMix {
   static void backward(const Args&, View<const T> pattern, View<const T> v, View<const T>,
                        View<const T> dz, Acc<T> dpattern, Acc<T> dv) {
     const Index queries = pattern.size(2), keys = pattern.size(3);
-    T* const dV = dv.raw();
+    const Sums<T> dV = dv.sums();
     const Index block = std::min(queries, AttentionTile<T>::kQueryBlock);
     HOOKED_SCRATCH(T, dP, block * keys);
     const T* P = in_order("attention_mix: pattern", pattern);
@@ -47,10 +47,9 @@ struct AttentionMix {
         const Index last = std::min(queries, first + block);
         tile.mix_backward(P + first * keys, head_rows(dz, b, h), head_rows(v, b, h), first, last,
                           kAllKeys, dP);
-        dpattern_h.slice(0, first, last).matrix() +=
-            MatrixMap<const T>(dP, last - first, keys, Eigen::OuterStride<>(keys));
+        dpattern_h.slice(0, first, last).add({dP, {last - first, keys}});
         tile.add_over_queries(P + first * keys, head_rows(dz, b, h), first, last, kAllKeys,
-                              head_rows(View<T>(dV, v.shape()), b, h));
+                              head_sums(dV, v.shape(), b, h));
       }
       P += queries * keys;
     });

@@ -45,8 +45,7 @@ struct AttentionScores {
                        View<const T> dscores, Acc<T> dq, Acc<T> dk) {
     const auto scale = static_cast<T>(1.0 / args.divisor);
     const Index queries = scores.size(2), keys = scores.size(3);
-    T* const dQ = dq.raw();
-    T* const dK = dk.raw();
+    const Sums<T> dQ = dq.sums(), dK = dk.sums();
     const Index block = std::min(queries, AttentionTile<T>::kQueryBlock);
     HOOKED_SCRATCH(T, dS, block * keys);
     for_each_head<T>(scores.shape(), q.size(3), [&](const auto& tile, Index b, Index h) {
@@ -61,9 +60,9 @@ struct AttentionScores {
           }
         }
         tile.add_over_keys(dS, head_rows(k, b, h), first, last, args.mask,
-                           head_rows(View<T>(dQ, q.shape()), b, h));
+                           head_sums(dQ, q.shape(), b, h));
         tile.add_over_queries(dS, head_rows(q, b, h), first, last, args.mask,
-                              head_rows(View<T>(dK, k.shape()), b, h));
+                              head_sums(dK, k.shape(), b, h));
       }
     });
   }

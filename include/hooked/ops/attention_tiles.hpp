@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "hooked/core/tile_product.hpp"
+#include "hooked/core/sums.hpp"
 
 namespace hooked {
 
@@ -39,6 +39,16 @@ struct HeadRows {
   Index stride;
   const Token* row = nullptr;  // null: row i is row i
   T* operator()(Index i) const { return data + (row == nullptr ? i : row[i]) * stride; }
+};
+
+/// The same of a gradient, whose rows are added to.
+template <Scalar T>
+struct HeadSums {
+  Sums<T> data = {};
+  Index stride = 0;
+  const Token* row = nullptr;
+  explicit operator bool() const { return static_cast<bool>(data); }
+  Sums<T> operator()(Index i) const { return data.from((row == nullptr ? i : row[i]) * stride); }
 };
 
 /// One head of one sequence: matrices of `queries` and `keys` rows, `d_head` wide. Scratch memory
@@ -83,7 +93,7 @@ class AttentionTile {
   void mix(const T* P, HeadRows<const T> v, const AttentionMask& mask, HeadRows<T> z) const {
     if (is_short()) {
       for (Index i = 0; i < queries_; ++i) {
-        combine(P + i * keys_, v, mask.seen(i, keys_), z(i), false);
+        combine(P + i * keys_, v, mask.seen(i, keys_), store_to(z(i)));
       }
     } else {
       pack_rows<T>(v, keys_, d_head_, packed_, width_);
@@ -95,7 +105,7 @@ class AttentionTile {
     for (Index i = 0; i < queries_; ++i, P += keys_) {
       const Index seen = mask.seen(i, keys_);
       if (is_short() && std::find(P, P + seen, T(0)) == P + seen) continue;  // takes less time
-      if (!all_finite(d_head_, z(i))) combine<Zeros::skip>(P, v, seen, z(i), false);
+      if (!all_finite(d_head_, z(i))) combine<Zeros::skip>(P, v, seen, store_to(z(i)));
     }
   }
 
@@ -116,11 +126,12 @@ class AttentionTile {
 
   /// out_i += sum_j A[i, j] x_j for queries [first, last): dq from dS and k.
   void add_over_keys(const T* A, HeadRows<const T> x, Index first, Index last,
-                     const AttentionMask& mask, HeadRows<T> out) const {
-    if (out.data == nullptr) return;
+                     const AttentionMask& mask, HeadSums<T> out) const {
+    if (!out) return;
     if (is_short()) {
       for (Index i = first; i < last; ++i) {
-        combine(A + (i - first) * keys_, x, mask.seen(i, keys_), out(i), true);
+        combine(A + (i - first) * keys_, x, mask.seen(i, keys_),
+                [to = out(i)](Index c, Index n, const Packet<T>& sum) { to.add(c, n, sum); });
       }
       return;
     }
@@ -134,12 +145,12 @@ class AttentionTile {
   /// out_j += sum of A[i, j] x_i over queries i of [first, last): dv from P and dz, dk from dS and
   /// q.
   void add_over_queries(const T* A, HeadRows<const T> x, Index first, Index last,
-                        const AttentionMask& mask, HeadRows<T> out) const {
-    if (out.data == nullptr) return;
+                        const AttentionMask& mask, HeadSums<T> out) const {
+    if (!out) return;
     if (is_short()) {
       for (Index i = first; i < last; ++i) {
         for (Index j = 0; j < mask.seen(i, keys_); ++j) {
-          add_scaled(d_head_, A[(i - first) * keys_ + j], x(i), out(j));
+          out(j).add_row(d_head_, A[(i - first) * keys_ + j], x(i));
         }
       }
       return;
@@ -183,11 +194,20 @@ class AttentionTile {
     });
   }
 
-  // to = sum_j a[j] x_j, or to += it.
+  static auto store_to(T* to) {
+    return [to](Index c, Index n, const Packet<T>& sum) {
+      if (n == kPacket<T>) {
+        store<T>(to + c, sum);
+      } else {
+        store_part<T>(to + c, n, sum);
+      }
+    };
+  }
+  // Hands sum_j a[j] x_j to `take`, a register at a time.
   enum class Zeros { multiply, skip };
-  template <Zeros kZeros = Zeros::multiply>
-  void combine(const T* a, HeadRows<const T> x, Index count, T* to, bool adds) const {
-    using Eigen::internal::padd, Eigen::internal::pmadd;
+  template <Zeros kZeros = Zeros::multiply, class Take>
+  void combine(const T* a, HeadRows<const T> x, Index count, Take take) const {
+    using Eigen::internal::pmadd;
     for (Index c = 0; c < d_head_; c += kPacket<T>) {
       const Index n = std::min(kPacket<T>, d_head_ - c);
       Packet<T> sum = splat(T(0));
@@ -196,23 +216,18 @@ class AttentionTile {
         const Packet<T> X = n == kPacket<T> ? load(x(j) + c) : load_part(x(j) + c, n);
         sum = pmadd(splat(a[j]), X, sum);
       }
-      if (n == kPacket<T>) {
-        store<T>(to + c, adds ? padd(load(to + c), sum) : sum);
-      } else {
-        store_part<T>(to + c, n, adds ? padd(load_part(to + c, n), sum) : sum);
-      }
+      take(c, n, sum);
     }
   }
 
   // out_(i + r) += row r of a times b, b packed, r < count.
-  void add_block(Strided<const T> a, const T* b, Index count, Index depth, HeadRows<T> out,
+  void add_block(Strided<const T> a, const T* b, Index count, Index depth, HeadSums<T> out,
                  Index i) const {
     if (out.row == nullptr) {
-      const TileTarget<T> to{out(i), out.stride, out(i), out.stride};
-      return tile_product(a, b, width_, to, count, depth, d_head_);
+      return out(i).add_tiles(out.stride, a, b, width_, count, depth, d_head_);
     }
     tile_product<T>(a, b, width_, {rows_, width_}, count, depth, d_head_);
-    for (Index r = 0; r < count; ++r) add_scaled(d_head_, T(1), rows_ + r * width_, out(i + r));
+    for (Index r = 0; r < count; ++r) out(i + r).add_row(d_head_, T(1), rows_ + r * width_);
   }
 
   Index queries_, keys_, d_head_, width_;
@@ -220,13 +235,19 @@ class AttentionTile {
   T* packed_;  // an operand of a product
 };
 
-/// Head h of sequence b of x [batch, pos, head, d_head]; no data stays no data. Throws ShapeError
-/// when d_head is strided.
+/// Head h of sequence b of x [batch, pos, head, d_head]. Throws ShapeError when d_head is strided.
 template <class T>
 HeadRows<T> head_rows(View<T> x, Index b, Index h) {
-  if (x.data() == nullptr) return {nullptr, 0};
   if (x.stride(3) != 1) fail<ShapeError>("attention: d_head of ", x.shape(), " is strided");
   return {x.data() + b * x.stride(0) + h * x.stride(2), x.stride(1)};
+}
+
+/// The same of the gradient of x, whose shape is `x`; none stays none.
+template <Scalar T>
+HeadSums<T> head_sums(Sums<T> dx, const Shape& x, Index b, Index h) {
+  if (!dx) return {};
+  const Index row = x[2] * x[3];
+  return {dx.from(b * x[1] * row + h * x[3]), row};
 }
 
 /// Calls `work(tile, b, h)` for every head of every sequence of a pattern [batch, head, query,

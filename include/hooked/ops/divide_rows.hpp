@@ -35,9 +35,9 @@ struct DivideRows {
     const auto S = s.matrix();
     dx.add_rows([&](Index r) { return Divide<T>(row_of(S, r)[0]); }, dy);
     const auto Y = y.matrix(), dY = dy.matrix();
-    auto dS = ds.raw();
-    for (Index r = 0; dS != nullptr && r < Y.rows(); ++r) {
-      dS[r] -= dot(Y.cols(), row_of(dY, r), row_of(Y, r)) / row_of(S, r)[0];
+    const Sums<T> dS = ds.sums();
+    for (Index r = 0; dS && r < Y.rows(); ++r) {
+      dS.add(r, -(dot(Y.cols(), row_of(dY, r), row_of(Y, r)) / row_of(S, r)[0]));
     }
   }
 

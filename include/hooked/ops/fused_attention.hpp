@@ -91,7 +91,7 @@ struct FusedAttention {
                        Acc<T> dv) {
     const auto scale = static_cast<T>(1.0 / args.divisor);
     const Index queries = args.query.positions, keys = args.key.positions;
-    const View<T> dQ(dq.raw(), q.shape()), dK(dk.raw(), k.shape()), dV(dv.raw(), v.shape());
+    const Sums<T> dQ = dq.sums(), dK = dk.sums(), dV = dv.sums();
     const Index block = std::min(queries, AttentionTile<T>::kQueryBlock);
     HOOKED_SCRATCH(T, dS, block * keys);
     const T* P = pattern.data();
@@ -108,9 +108,10 @@ struct FusedAttention {
           Softmax::backward_row(seen, P + i * keys, row, scale);
           std::fill(row + seen, row + keys, T(0));
         }
-        tile.add_over_keys(dS, k_h, first, last, args.mask, rows(dQ, args.query, b, h));
-        tile.add_over_queries(dS, q_h, first, last, args.mask, rows(dK, args.key, b, h));
-        tile.add_over_queries(P_first, dz_h, first, last, args.mask, rows(dV, args.value, b, h));
+        tile.add_over_keys(dS, k_h, first, last, args.mask, sums(dQ, q.shape(), args.query, b, h));
+        tile.add_over_queries(dS, q_h, first, last, args.mask, sums(dK, k.shape(), args.key, b, h));
+        tile.add_over_queries(P_first, dz_h, first, last, args.mask,
+                              sums(dV, v.shape(), args.value, b, h));
       }
       P += queries * keys;
     });
@@ -137,15 +138,24 @@ struct FusedAttention {
   }
 
  private:
-  // Head h of sequence b; the gradient of nobody has no data.
+  // Head h of sequence b.
   template <class T>
   static HeadRows<T> rows(View<T> table, const AttentionRows& r, Index b, Index h) {
-    if (table.data() == nullptr) return {nullptr, 0};
     if (table.stride(2) != 1)
       fail<ShapeError>("attention: d_head of ", table.shape(), " is strided");
     const Index stride = table.stride(0), first = b * r.positions;
     T* const head = table.data() + h * table.stride(1);
     if (r.row == nullptr) return {head + first * stride, stride};
+    return {head, stride, r.row + first};
+  }
+  // The same of the gradient of a table of shape `table`; none stays none.
+  template <Scalar T>
+  static HeadSums<T> sums(Sums<T> dx, const Shape& table, const AttentionRows& r, Index b,
+                          Index h) {
+    if (!dx) return {};
+    const Index stride = table[1] * table[2], first = b * r.positions;
+    const Sums<T> head = dx.from(h * table[2]);
+    if (r.row == nullptr) return {head.from(first * stride), stride};
     return {head, stride, r.row + first};
   }
 };

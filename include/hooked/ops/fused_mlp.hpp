@@ -89,11 +89,11 @@ struct FusedMlp {
       map_packets(n * width, post, value, p);
       map_packets(n * width, dpre, slope, p, dpost);
       const auto dpre_r = block<const T>(dpre, n, width);
-      dW_out.matrix() += block<const T>(post, n, width).transpose() * dout_r;
-      db_out.matrix() += dout_r.colwise().sum();
-      dW_in.matrix() += rows<const T>(X, r, n).transpose() * dpre_r;
-      db_in.matrix() += dpre_r.colwise().sum();
-      dx_rows.slice(0, r, r + n).matrix() += dpre_r * W_in.matrix().transpose();
+      dW_out.add_product(block<const T>(post, n, width).transpose(), dout_r);
+      db_out.add_column_sums(dout_r);
+      dW_in.add_product(rows<const T>(X, r, n).transpose(), dpre_r);
+      db_in.add_column_sums(dpre_r);
+      dx_rows.slice(0, r, r + n).add_product(dpre_r, W_in.matrix().transpose());
     }
   }
 

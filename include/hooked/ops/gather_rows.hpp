@@ -31,20 +31,21 @@ struct GatherRows {
   template <Scalar T>
   static void forward(const Args& args, View<const T> table, View<T> y) {
     const auto rows = by_row(table, table.size(0));
-    auto out = by_row(y, args.leading.numel());
-    for (Index i = 0; i < out.rows(); ++i) out.row(i) = rows.row(args.index[i]);
+    const auto out = by_row(y, args.leading.numel());
+    for (Index i = 0; i < out.rows(); ++i) {
+      std::copy_n(row_of(rows, args.index[i]), out.cols(), row_of(out, i));
+    }
   }
 
   template <Scalar T>
   static void backward(const Args& args, View<const T> table, View<const T>, View<const T> dy,
                        Acc<T> d_table) {
     const auto dout = by_row(dy, args.leading.numel());
-    T* rows = d_table.raw();
-    if (rows == nullptr || dout.rows() == 0) return;
+    const Sums<T> rows = d_table.sums();
+    if (!rows || dout.rows() == 0) return;
     const Index width = table.numel() / table.size(0);
     for (Index i = 0; i < dout.rows(); ++i) {
-      MatrixMap<T>(rows + args.index[i] * width, 1, width, Eigen::OuterStride<>(width)) +=
-          dout.row(i);
+      rows.from(args.index[i] * width).add_row(width, row_of(dout, i));
     }
   }
 

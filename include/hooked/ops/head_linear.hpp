@@ -35,8 +35,8 @@ struct HeadLinear {
     for (Index h = 0; h < W.size(0); ++h) {
       const auto x_h = x.select(-2, h).matrix();
       const auto dy_h = dy.select(-2, h).matrix();
-      dx.select(-2, h).matrix() += dy_h * W.select(0, h).matrix().transpose();
-      dW.select(0, h).matrix() += x_h.transpose() * dy_h;
+      dx.select(-2, h).add_product(dy_h, W.select(0, h).matrix().transpose());
+      dW.select(0, h).add_product(x_h.transpose(), dy_h);
     }
   }
 

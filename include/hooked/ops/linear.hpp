@@ -34,9 +34,9 @@ struct Linear {
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T> W, View<const T>, View<const T>,
                        View<const T> dy, Acc<T> dx, Acc<T> dW, Acc<T> db) {
-    dx.matrix() += dy.matrix() * W.matrix().transpose();
-    dW.matrix() += x.matrix().transpose() * dy.matrix();
-    db.matrix() += dy.matrix().colwise().sum();
+    dx.add_product(dy.matrix(), W.matrix().transpose());
+    dW.add_product(x.matrix().transpose(), dy.matrix());
+    db.add_column_sums(dy.matrix());
   }
 
   static std::vector<Sample<Args>> samples() {

@@ -19,19 +19,24 @@ struct Multiply {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> a, View<const T> b, View<T> y) {
-    y.array() = a.array() * b.array();
+    map_views(y, times<T>, a, b);
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> a, View<const T> b, View<const T>,
                        View<const T> dy, Acc<T> da, Acc<T> db) {
-    da.array() += dy.array() * b.array();
-    db.array() += dy.array() * a.array();
+    da.add_map(times<T>, dy, b);
+    db.add_map(times<T>, dy, a);
   }
 
   static std::vector<Sample<Args>> samples() {
     return {{{}, {{3, 4}, {3, 4}}}, {{}, {{2, 3, 5}, {2, 3, 5}}}};
   }
+
+ private:
+  template <Scalar T>
+  static constexpr auto times =
+      [](const Packet<T>& p, const Packet<T>& q) { return Eigen::internal::pmul(p, q); };
 };
 
 }  // namespace hooked

@@ -8,8 +8,7 @@
 //     template <Scalar T> static void forward(const Args&, View<const T> x, View<T> y);
 //     template <Scalar T> static void backward(const Args&, View<const T> x, View<const T> y,
 //                                              View<const T> dy, Acc<T> dx);
-//     static std::vector<Sample<Args>> samples();                 // what it is tested and timed
-//     with
+//     static std::vector<Sample<Args>> samples();        // what it is tested and timed with
 //   };
 //
 // An op that keeps something for its backward adds `static Shape saved(args, input shapes...)`;
@@ -26,12 +25,13 @@
 
 #include "hooked/core/packets.hpp"
 #include "hooked/core/product.hpp"
+#include "hooked/core/sums.hpp"
 
 namespace hooked {
 
-/// A gradient that can only be added to. Empty (and then `+=` does nothing, not even evaluate its
-/// right side) where nobody wants it. The first addition to a gradient that holds nothing yet is
-/// written without reading, so adjoints need no clearing.
+/// A gradient that can only be added to. Empty (and then adding does nothing, not even evaluate
+/// what would be added) where nobody wants it. The first addition to a gradient that holds nothing
+/// yet is written without reading, so adjoints need no clearing.
 template <Scalar T>
 class Acc {
  public:
@@ -49,55 +49,51 @@ class Acc {
     return *this ? Acc(gradient_.reshape(shape), touched_) : Acc();
   }
 
-  template <class Map>
-  class Sum {
+  /// Leading axes folded into rows; takes `+=` and an Eigen array. Matrix products do not go
+  /// through it: add_product says which kernel computes them.
+  class Array {
    public:
-    Sum(Map map, bool* touched) : map_(map), touched_(touched) {}
-    Sum(const Sum&) = default;
-    Sum& operator=(const Sum&) = delete;
+    Array(ArrayMap<T> map, bool* touched) : map_(map), touched_(touched) {}
+    Array(const Array&) = default;
+    Array& operator=(const Array&) = delete;
     template <class Expression>
     void operator+=(const Expression& x) {
       if (touched_ == nullptr) return;
       if (*touched_) {
-        add(x);
+        map_ += x;
       } else {
-        assign(x);
+        map_ = x;
       }
       *touched_ = true;
     }
 
    private:
-    template <MatrixInMemory A, MatrixInMemory B, int kKind>
-    void add(const Eigen::Product<A, B, kKind>& x) {
-      add_product(x.lhs(), x.rhs(), map_);
-    }
-    template <MatrixInMemory A, MatrixInMemory B, int kKind>
-    void assign(const Eigen::Product<A, B, kKind>& x) {
-      set_product(x.lhs(), x.rhs(), map_);
-    }
-    // Other products need noalias() to skip a temporary; arrays have no such word and no such need.
-    void add(const auto& x) {
-      if constexpr (requires { map_.noalias(); }) {
-        map_.noalias() += x;
-      } else {
-        map_ += x;
-      }
-    }
-    void assign(const auto& x) {
-      if constexpr (requires { map_.noalias(); }) {
-        map_.noalias() = x;
-      } else {
-        map_ = x;
-      }
-    }
-    Map map_;
+    ArrayMap<T> map_;
     bool* touched_;
   };
+  Array array() const { return {folded().array(), touched_}; }
 
-  /// Leading axes folded into rows, as View::matrix().
-  Sum<MatrixMap<T>> matrix() const { return {folded().matrix(), touched_}; }
-  Sum<ArrayMap<T>> array() const { return {folded().array(), touched_}; }
-
+  /// Adds x, which has our shape.
+  void add(View<const T> x) const {
+    add_map([](const Packet<T>& v) { return v; }, x);
+  }
+  /// Adds a b, by our own kernel (core/product.hpp).
+  template <MatrixInMemory A, MatrixInMemory B>
+  void add_product(const A& a, const B& b) const {
+    if (!*this) return;
+    if (*touched_) {
+      hooked::add_product(a, b, gradient_.matrix());
+    } else {
+      set_product(a, b, gradient_.matrix());
+    }
+    *touched_ = true;
+  }
+  /// Adds the sum of the rows of x to our only row.
+  void add_column_sums(MatrixMap<const T> x) const {
+    if (!*this) return;
+    hooked::column_sums<T>(x, *touched_, gradient_.matrix());
+    *touched_ = true;
+  }
   /// Adds f(x...) element by element, where f takes and gives packets and every x has our shape.
   template <class F, std::same_as<View<const T>>... X>
   void add_map(F f, X... x) const {
@@ -131,14 +127,13 @@ class Acc {
     return {gradient_.slice(axis, start, stop), touched_};
   }
 
-  /// Raw memory to add to, cleared if it held nothing; null where nobody wants it.
-  /// For scatter loops, which no Eigen expression says well. Only ever use `+=` on it.
-  /// Throws ShapeError when the gradient is strided.
-  T* raw() const {
-    if (!*this) return nullptr;
-    if (!gradient_.is_contiguous()) fail<ShapeError>("Acc::raw: ", shape(), " is strided");
+  /// All numbers, to be added to one by one, cleared if nothing was there; none where nobody wants
+  /// them. Throws ShapeError when the gradient is strided.
+  Sums<T> sums() const {
+    if (!*this) return {};
+    if (!gradient_.is_contiguous()) fail<ShapeError>("Acc::sums: ", shape(), " is strided");
     clear_if_untouched();
-    return gradient_.data();
+    return Sums<T>(gradient_.data());
   }
 
  private:

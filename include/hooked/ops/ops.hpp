@@ -1,9 +1,8 @@
 // The one list of all operations. It drives the gradient test, the mutation test of the checker,
-// the allocation test and the op benchmark; record() refuses an op of ours that is not in it.
+// the allocation test and the op benchmark; tests/ops finds an op of ours that is not in it.
 #pragma once
 
 #include <tuple>
-#include <type_traits>
 
 #include "hooked/ops/add.hpp"
 #include "hooked/ops/add_bias.hpp"
@@ -46,11 +45,6 @@ using AllOps =
                Silu, Softmax, SquaredError, Standardize, Subtract, Sum, SumHeads, Where>;
 
 namespace detail {
-template <class O, class List>
-inline constexpr bool is_in = false;
-template <class O, class... Listed>
-inline constexpr bool is_in<O, std::tuple<Listed...>> = (std::is_same_v<O, Listed> || ...);
-
 template <class List>
 inline constexpr bool all_ops = false;
 template <class... Listed>
@@ -59,9 +53,5 @@ inline constexpr bool all_ops<std::tuple<Listed...>> = (Op<Listed> && ...);
 
 static_assert(detail::all_ops<AllOps>,
               "every listed op needs name, inputs, trivially copyable Args and samples()");
-
-/// Whether an op is one of the library's own.
-template <class O>
-inline constexpr bool is_listed = detail::is_in<O, AllOps>;
 
 }  // namespace hooked

@@ -18,16 +18,24 @@ struct Scale {
 
   template <Scalar T>
   static void forward(const Args& args, View<const T> x, View<T> y) {
-    y.array() = x.array() * static_cast<T>(args.factor);
+    map_views(y, times<T>(args), x);
   }
 
   template <Scalar T>
   static void backward(const Args& args, View<const T>, View<const T>, View<const T> dy,
                        Acc<T> dx) {
-    dx.array() += dy.array() * static_cast<T>(args.factor);
+    dx.add_map(times<T>(args), dy);
   }
 
   static std::vector<Sample<Args>> samples() { return {{{2.5}, {{3, 4}}}, {{-1.0}, {{2, 3, 5}}}}; }
+
+ private:
+  template <Scalar T>
+  static auto times(const Args& args) {
+    return [factor = splat(static_cast<T>(args.factor))](const Packet<T>& v) {
+      return Eigen::internal::pmul(v, factor);
+    };
+  }
 };
 
 }  // namespace hooked

@@ -23,19 +23,24 @@ struct ScaleColumns {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> w, View<T> y) {
-    y.array() = x.array().rowwise() * w.array().row(0);
+    map_views(y, times<T>, x, w.broadcast(x.shape()));
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T> w, View<const T>,
                        View<const T> dy, Acc<T> dx, Acc<T> dw) {
-    dx.array() += dy.array().rowwise() * w.array().row(0);
+    dx.add_rows([](Index) { return times<T>; }, dy, w.broadcast(x.shape()));
     dw.array() += (dy.array() * x.array()).colwise().sum();
   }
 
   static std::vector<Sample<Args>> samples() {
     return {{{}, {{3, 4}, {4}}}, {{}, {{2, 3, 5}, {5}}}, {{}, {{96, 128}, {128}}}};
   }
+
+ private:
+  template <Scalar T>
+  static constexpr auto times =
+      [](const Packet<T>& p, const Packet<T>& q) { return Eigen::internal::pmul(p, q); };
 };
 
 }  // namespace hooked

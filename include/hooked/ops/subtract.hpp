@@ -19,14 +19,17 @@ struct Subtract {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> a, View<const T> b, View<T> y) {
-    y.array() = a.array() - b.array();
+    const auto difference = [](const Packet<T>& p, const Packet<T>& q) {
+      return Eigen::internal::psub(p, q);
+    };
+    map_views(y, difference, a, b);
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T>, View<const T>, View<const T>, View<const T> dy,
                        Acc<T> da, Acc<T> db) {
-    da.array() += dy.array();
-    db.array() += -dy.array();
+    da.add(dy);
+    db.add_map([](const Packet<T>& v) { return Eigen::internal::pnegate(v); }, dy);
   }
 
   static std::vector<Sample<Args>> samples() {

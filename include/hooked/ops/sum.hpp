@@ -25,8 +25,7 @@ struct Sum {
   static void backward(const Args& args, View<const T> x, View<const T>, View<const T> dy,
                        Acc<T> dx) {
     const T slope = static_cast<T>(args.factor) * dy.item();
-    const auto X = x.array();
-    dx.array() += ArrayMap<T>::PlainObject::Constant(X.rows(), X.cols(), slope);
+    dx.add_map([slope = splat(slope)](const Packet<T>&) { return slope; }, x);
   }
 
   static std::vector<Sample<Args>> samples() {

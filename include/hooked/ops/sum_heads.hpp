@@ -2,6 +2,7 @@
 // Backward: every head receives dy.
 #pragma once
 
+#include "hooked/core/walk.hpp"
 #include "hooked/ops/op.hpp"
 
 namespace hooked {
@@ -22,13 +23,16 @@ struct SumHeads {
 
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<T> y) {
-    y.array() = x.select(-2, 0).array();
-    for (Index h = 1; h < x.size(-2); ++h) y.array() += x.select(-2, h).array();
+    copy(x.select(-2, 0), y);
+    const auto sum = [](const Packet<T>& p, const Packet<T>& q) {
+      return Eigen::internal::padd(p, q);
+    };
+    for (Index h = 1; h < x.size(-2); ++h) map_views(y, sum, View<const T>(y), x.select(-2, h));
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T>, View<const T> dy, Acc<T> dx) {
-    for (Index h = 0; h < x.size(-2); ++h) dx.select(-2, h).array() += dy.array();
+    for (Index h = 0; h < x.size(-2); ++h) dx.select(-2, h).add(dy);
   }
 
   static std::vector<Sample<Args>> samples() { return {{{}, {{3, 2, 4}}}, {{}, {{2, 2, 3, 1}}}}; }

@@ -35,11 +35,10 @@ struct Where {
   template <Scalar T>
   static void backward(const Args& args, View<const T>, View<const T>, View<const T>,
                        View<const T> dy, Acc<T> da, Acc<T> db) {
-    T* to_a = da.raw();
-    T* to_b = db.raw();
+    const Sums<T> to_a = da.sums(), to_b = db.sums();
     for (Index i = 0; i < dy.numel(); ++i) {
-      T* to = args.mask[i] != 0 ? to_b : to_a;
-      if (to != nullptr) to[i] += dy.data()[i];
+      const Sums<T> to = args.mask[i] != 0 ? to_b : to_a;
+      if (to) to.add(i, dy.data()[i]);
     }
   }
 

@@ -156,12 +156,11 @@ class MutantMaker {
                              View<const T> saved, View<const T> dy, const Accs& gradients) {
       const Tensors own = own_gradients(op, sample, in, y, saved, dy, gradients);
       for (std::size_t i = 0; i < own.size(); ++i) {
-        T* raw = gradients[i].raw();
-        if (raw == nullptr) continue;
-        for (Index k = 0; k < own[i].numel(); ++k) {
-          const T added = raw[k] + own[i].data()[k];
-          if (i == input && added != own[i].data()[k]) *differs = true;
-          raw[k] = i == input ? own[i].data()[k] : added;
+        const Sums<T> sums = gradients[i].sums();
+        for (Index k = 0; sums && k < own[i].numel(); ++k) {
+          const T before = sums[k], added = own[i].data()[k];
+          if (i == input && before + added != added) *differs = true;
+          sums.add(k, i == input ? added - before : added);
         }
       }
     };

@@ -1,0 +1,330 @@
+// Any data, any objective, any model: weights and label smoothing, auxiliary losses, data drawn
+// fresh, several models in one run, and what is refused.
+#include "hooked/train/objective.hpp"
+
+#include <array>
+#include <functional>
+
+#include "catch.hpp"
+#include "hooked/core/softmax.hpp"
+#include "hooked/testing/alloc_guard.hpp"
+#include "hooked/testing/bits.hpp"
+#include "hooked/train/train.hpp"
+#include "io/scratch.hpp"
+
+namespace hooked {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using scratch::error_of;
+using testing::bit_difference;
+
+/// All sixteen "a b =" with a, b in 0..3; the label is (a + b) mod 4.
+Dataset sums() {
+  Dataset data{Tensor<Token>({16, 3}, 4), Tensor<Token>({16, 1}), {2}};
+  for (Token i = 0; i < 16; ++i) {
+    data.tokens(i, 0) = i / 4;
+    data.tokens(i, 1) = i % 4;
+    data.labels(i, 0) = (i / 4 + i % 4) % 4;
+  }
+  return data;
+}
+
+Transformer<float> tiny() {
+  return Transformer<float>({.n_layers = 1,
+                             .d_model = 8,
+                             .n_ctx = 3,
+                             .n_heads = 2,
+                             .d_head = 4,
+                             .d_mlp = 16,
+                             .d_vocab = 5,
+                             .d_vocab_out = 4},
+                            Seed{1});
+}
+
+TrainOptions plain(Index steps) {
+  return {.optimizer = AdamW{.lr = 1e-2}, .steps = steps, .progress = false, .threads = 1};
+}
+
+/// x -> x W: the smallest network there is.
+struct Matrix {
+  ParameterId W, b;
+  explicit Matrix(const Builder& builder)
+      : W(builder.parameter("W_map", {3, 3})), b(builder.parameter("b_map", {3})) {}
+  Variable<float> operator()(Pass<float>& pass, Variable<float> x) const {
+    return record<Linear>({}, x, pass[W], pass[b]);
+  }
+};
+
+Tensor<float> rows(Index count) {
+  Tensor<float> x({count, 3});
+  Random random(Seed{3});
+  for (Index i = 0; i < x.numel(); ++i) x.data()[i] = static_cast<float>(random.normal());
+  return x;
+}
+
+/// The objective of the tests: cross-entropy with weights, and the L1 norm of the hidden layer.
+struct Sparse {
+  const Transformer<float>& model;
+  CrossEntropyLoss loss = {};
+
+  Variable<float> operator()(Pass<float>& pass, const Dataset& batch) const {
+    return loss(model, pass, batch) +
+           1e-3 * sum(record<L1Norm>({}, pass.activation("blocks.0.mlp.hook_post")));
+  }
+  double divisor(const Dataset& batch) const { return loss.divisor(batch); }
+};
+
+struct OnStep {
+  std::function<void(const StepInfo&)> call;
+  void on_step(const StepInfo& info) { call(info); }
+};
+
+TEST_CASE("A weight counts an example so many times") {
+  Dataset weighted = sums();
+  weighted.weights = Tensor<float>({16}, 1.0f);
+  weighted.weights(3) = 2.0f;
+  weighted.weights(5) = 0.0f;
+  std::vector<Index> repeated{3};
+  for (Index i = 0; i < 16; ++i) {
+    if (i != 5) repeated.push_back(i);
+  }
+  const Dataset copies = subset(sums(), repeated);
+  const auto model = tiny();
+  const Evaluation a = evaluate(model, weighted), b = evaluate(model, copies);
+  CHECK(a.loss == Approx(b.loss).epsilon(1e-6));
+  CHECK(a.accuracy == Approx(b.accuracy).epsilon(1e-12));
+
+  const auto trained = [](const Dataset& data) {
+    auto learner = tiny();
+    TrainOptions options = plain(1);
+    options.optimizer = Sgd{.lr = 0.1};
+    train(learner, data, options);
+    return learner.parameters().slab();
+  };
+  const auto difference = trained(weighted).array() - trained(copies).array();
+  CHECK(difference.abs().maxCoeff() < 1e-6f);
+  CHECK((trained(sums()).array() - trained(copies).array()).abs().maxCoeff() > 1e-4f);
+}
+
+TEST_CASE("Label smoothing mixes the label with all tokens") {
+  const auto model = tiny();
+  const Dataset data = sums();
+  const Tensor<float> log_p = log_softmax(model(data.tokens, {.positions = {2}}));
+  double expected = 0.0;
+  for (Index i = 0; i < 16; ++i) {
+    expected -= 0.9 * static_cast<double>(log_p(i, 0, data.labels(i, 0)));
+    for (Index k = 0; k < 4; ++k) expected -= 0.1 / 4 * static_cast<double>(log_p(i, 0, k));
+  }
+  const CrossEntropyLoss smooth{.label_smoothing = 0.1};
+  CHECK(evaluate(model, data, smooth).loss == Approx(expected / 16).epsilon(1e-6));
+  CHECK(error_of<ConfigError>([&] { evaluate(model, data, CrossEntropyLoss{1.0}); }) ==
+        "label_smoothing is 1, it must be in [0, 1)");
+}
+
+TEST_CASE("An objective with weights and an auxiliary loss calls the heap not once from step 2") {
+  if (!testing::AllocGuard::counting()) return;
+  auto model = tiny();
+  Dataset data = sums();
+  data.weights = Tensor<float>({16}, 1.0f);
+  data.weights(2) = 0.5f;
+  TrainOptions options = plain(12);
+  options.batch_size = GENERATE(0, 6);
+  options.lanes = 2;
+  options.activations = {"blocks.0.mlp.hook_post"};
+  const testing::AllocGuard guard;
+  std::array<long, 12> calls{};
+  train(model, data, Sparse{model}, options, OnStep{[&](const StepInfo& info) {
+          calls[static_cast<std::size_t>(info.step - 1)] = guard.calls();
+        }});
+  for (std::size_t step = 1; step < calls.size(); ++step) {
+    CAPTURE(step + 1);
+    CHECK(calls[step] - calls[step - 1] == 0);
+  }
+}
+
+TEST_CASE("An auxiliary loss acts, and its run is the same for threads, kills and resuming") {
+  const auto trained = [](TrainOptions options) {
+    auto model = tiny();
+    Dataset data = sums();
+    options.batch_size = 6;
+    options.lanes = 3;
+    options.activations = {"post0"};
+    train(model, data, Sparse{model}, options);
+    return model;
+  };
+  const auto whole = trained(plain(20));
+  TrainOptions two = plain(20);
+  two.threads = 2;
+  CHECK(bit_difference(trained(two).parameters().slab(), whole.parameters().slab()) == "");
+  const scratch::Directory directory;
+  TrainOptions half = plain(9);
+  half.directory = directory.path();
+  half.checkpoint_every = 3;
+  trained(half);
+  half.steps = 20;
+  half.resume = true;
+  CHECK(bit_difference(trained(half).parameters().slab(), whole.parameters().slab()) == "");
+  auto without = tiny();
+  TrainOptions options = plain(20);
+  options.batch_size = 6;
+  options.lanes = 3;
+  train(without, sums(), options);
+  const auto activity = [](const Transformer<float>& model) {
+    const auto cache = model.run_with_cache(sums().tokens, {.names = {"post0"}}).cache;
+    return cache["post0"].array().abs().sum();
+  };
+  CHECK(activity(whole) < activity(without));
+}
+
+// ---- Models and data of one's own.
+
+TEST_CASE("Any network learns, and evaluates without labels") {
+  Model<Matrix> model(Seed{0});
+  const Tensor<float> x = rows(100);
+  const double before = evaluate(model, x, Reconstruction{}).loss;
+  TrainOptions options = plain(300);
+  options.validation = &x;
+  const TrainResult result = train(model, x, Reconstruction{}, options);
+  CHECK(before > 0.1);
+  CHECK(result.evaluation->loss < 1e-3);
+  CHECK(std::isnan(result.evaluation->accuracy));
+  CHECK(result.evaluation->loss == evaluate(model, x, Reconstruction{}).loss);
+  const auto W = model["W_map"].matrix();
+  CHECK((W - W.Identity(3, 3)).cwiseAbs().maxCoeff() < 0.05f);
+}
+
+TEST_CASE("Data that is drawn is that of seed and step, whatever happens between") {
+  const auto fresh = draw([](Random& random, Index examples) {
+    Tensor<float> x({examples, 3});
+    for (Index i = 0; i < x.numel(); ++i) x.data()[i] = static_cast<float>(random.uniform());
+    return x;
+  });
+  const scratch::Directory directory;
+  const auto trained = [&](Index steps, bool resume, int threads) {
+    Model<Matrix> model(Seed{0});
+    TrainOptions options = plain(steps);
+    options.batch_size = 24;
+    options.lanes = 3;
+    options.threads = threads;
+    if (resume) {
+      options.directory = directory.path();
+      options.checkpoint_every = 4;
+      options.resume = true;
+    }
+    train(model, fresh, Reconstruction{}, options);
+    return model.parameters().slab();
+  };
+  const auto whole = trained(15, false, 1);
+  CHECK(bit_difference(trained(15, false, 2), whole) == "");
+  trained(6, true, 1);
+  CHECK(bit_difference(trained(15, true, 2), whole) == "");
+  CHECK(bit_difference(trained(14, false, 1), whole) != "");
+}
+
+TEST_CASE("A run may train one model on what another, frozen one makes") {
+  auto model = tiny();
+  model.add_hook(scale("blocks.0.mlp.hook_post", 1.0));  // one that acts in the frozen model
+  const Tensor<float> before = model.parameters().slab();
+  struct Decoder {
+    ParameterId W, b;
+    explicit Decoder(const Builder& builder)
+        : W(builder.parameter("W_D", {8, 4})), b(builder.parameter("b_D", {4})) {}
+    Variable<float> operator()(Pass<float>& pass, Variable<float> x) const {
+      return record<Linear>({}, x, pass[W], pass[b]);
+    }
+  };
+  Model<Decoder> decoder(Seed{0});
+  const auto objective = [&](Pass<float>& pass, const Dataset& batch) {
+    (void)model.forward(pass, batch.tokens);
+    const auto stream = pass.activation("blocks.0.hook_resid_post");
+    const auto at_equals = at_positions(stream, batch.positions);
+    return sum(CrossEntropyLoss{}.losses(decoder.forward(pass, at_equals), batch));
+  };
+  const scratch::Directory directory;
+  TrainOptions options = plain(120);
+  options.activations = {"blocks.0.hook_resid_post"};
+  options.directory = directory.path();
+  options.checkpoint_every = 50;
+  const TrainResult result =
+      train(together(frozen("lm", model), trained("decoder", decoder)), sums(), objective, options);
+  CHECK(bit_difference(model.parameters().slab(), before) == "");
+  CHECK(result.loss < 0.8);  // ln 4 = 1.386 knows nothing
+  CHECK(std::filesystem::exists(directory / "decoder/model.safetensors"));
+  CHECK(std::filesystem::exists(directory / "lm/config.json"));
+  CHECK(SafetensorsFile(directory / "checkpoint.safetensors").contains("model.decoder.W_D"));
+}
+
+// ---- What cannot be.
+
+struct Pairs {
+  Tensor<float> x;
+  Tensor<Token> label;
+  static constexpr std::tuple parts{&Pairs::x, &Pairs::label};
+};
+
+TEST_CASE("Data and objectives that do not fit are errors that say what would") {
+  Model<Matrix> model(Seed{0});
+  const auto refused = [&](const auto& data, const auto& objective, TrainOptions options) {
+    const Tensor<float> before = model.parameters().slab();
+    const std::string message = error_of<Error>([&] { train(model, data, objective, options); });
+    CHECK(bit_difference(model.parameters().slab(), before) == "");
+    return message;
+  };
+  const auto anything = [&](Pass<float>& pass, const auto&) {
+    return sum(model.forward(pass, rows(2)));
+  };
+  CHECK(refused(Pairs{rows(4), Tensor<Token>({5})}, anything, plain(1)) ==
+        "train: the training set has parts [4, 3] and [5]: their first axes, which count examples, "
+        "must agree");
+  CHECK(refused(Pairs{}, anything, plain(1)) == "train: the training set is empty");
+
+  TrainOptions drawn = plain(3);
+  CHECK(refused(draw([](Random&, Index n) { return rows(n); }), Reconstruction{}, drawn) ==
+        "train: batch_size is 0, but data that is drawn needs one");
+  drawn.batch_size = 4;
+  CHECK(refused(draw([](Random&, Index n) { return rows(n + 1); }), Reconstruction{}, drawn) ==
+        "train: in step 1 the source drew 5 examples, asked for 4");
+  drawn.steps = 0, drawn.epochs = 2;
+  CHECK(refused(draw([](Random&, Index n) { return rows(n); }), Reconstruction{}, drawn) ==
+        "train: data that is drawn fresh has no epochs: give steps");
+
+  const auto no_scalar = [&](Pass<float>& pass, const Tensor<float>& x) {
+    return model.forward(pass, x);
+  };
+  CHECK(refused(rows(4), no_scalar, plain(1)) ==
+        "the objective gave [1, 3], it must give a scalar: the sum over the examples of its batch");
+  const auto no_parameter = [](Pass<float>& pass, const Tensor<float>& x) {
+    return sum(pass.tape().constant(x));
+  };
+  CHECK(refused(rows(4), no_parameter, plain(1)) ==
+        "the objective does not depend on any parameter that is trained");
+  TrainOptions unknown = plain(1);
+  unknown.activations = {"hook_nothing"};
+  CHECK_THAT(refused(rows(4), anything, unknown), ContainsSubstring("no hook point is named"));
+  const auto not_kept = [&](Pass<float>& pass, const Tensor<float>& x) {
+    return sum(model.forward(pass, x)) + sum(pass.activation("hook_nothing"));
+  };
+  CHECK_THAT(
+      refused(rows(4), not_kept, plain(1)),
+      ContainsSubstring("\"hook_nothing\" is not among the activations that this run keeps"));
+  TrainOptions other_set = plain(1);
+  const Dataset tokens = sums();
+  other_set.validation = &tokens;
+  CHECK(refused(rows(4), Reconstruction{}, other_set) ==
+        "train: the validation set is of another type than the batches of the data");
+
+  Model<Matrix> other(Seed{1});
+  const auto nothing_to_do = [&] {
+    train(together(frozen("a", model), frozen("b", other)), rows(4), anything, plain(1));
+  };
+  CHECK(error_of<ConfigError>(nothing_to_do) ==
+        "train: every model is frozen, there is nothing to do");
+  CHECK(error_of<ConfigError>([&] { together(trained("a", model), trained("a", other)); }) ==
+        "train: two models are called \"a\": their files and checkpoints would be mixed up");
+  CHECK(error_of<ConfigError>([&] { together(trained("a", model), frozen("b", model)); }) ==
+        "train: \"a\" and \"b\" are one and the same model");
+}
+
+}  // namespace
+}  // namespace hooked
