@@ -1,5 +1,5 @@
-# The headers, a CMake package and a pkg-config file. All of it is text that fits any processor and
-# may be moved to another prefix.
+# The headers, a CMake package and a pkg-config file: text that fits any processor and may be moved
+# to another prefix. And hooked::compiled, if it is built.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
@@ -9,12 +9,19 @@ set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 install(DIRECTORY include/hooked DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.hpp")
 install(TARGETS hooked EXPORT hookedTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(HOOKED_BUILD_COMPILED)
+  install(TARGETS hooked_compiled EXPORT hookedTargets DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(EXPORT hookedTargets NAMESPACE hooked:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/hookedConfig.cmake.in hookedConfig.cmake
   INSTALL_DESTINATION ${package_dir})
+set(any_processor ARCH_INDEPENDENT)
+if(HOOKED_BUILD_COMPILED)
+  set(any_processor)
+endif()
 write_basic_package_version_file(hookedConfigVersion.cmake
-  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+  COMPATIBILITY SameMinorVersion ${any_processor})
 install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/hookedConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/hookedConfigVersion.cmake

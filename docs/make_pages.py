@@ -15,6 +15,17 @@ import textwrap
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = "bench/results/latest.json"  # bench/run.py says what stands there
 PROFILE = "bench/results/profile.json"
+COMPILE = "bench/results/compile.json"  # bench/compile.py says what stands there
+COMPILED_PROGRAMS = {
+    "quickstart": "`examples/quickstart.cpp`, headers only",
+    "quickstart_compiled": "the same with `hooked::compiled`",
+    "quickstart_unoptimised": "the same with headers only, `-O0`",
+    "study_compiled": "the subtraction study with `hooked::compiled`",
+    "empty": "an empty `main` with `hooked/hooked.hpp`",
+    "tensors": "ten lines with `einsum`",
+    "svd": "ten lines with `svd`",
+    "svd_compiled": "the same with `hooked::compiled`",
+}
 PEERS = {
     "transformer_lens": "TransformerLens",
     "torch": "PyTorch",
@@ -154,6 +165,29 @@ def profile_table(_: dict) -> str:
     return table(["%", *kinds], rows)
 
 
+def compile_table(_: dict) -> str:
+    path = ROOT / COMPILE
+    if not path.exists():
+        return f"There is no `{COMPILE}` yet: `./dev bench compile` makes it."
+    results = json.loads(path.read_text())
+
+    def row(what: str, case: dict) -> list[str]:
+        return [what] + [number(case[key]) for key in ("seconds", "cpu_seconds", "peak_mb")]
+
+    cases = {case["case"]: case for case in results["cases"]}
+    rows = [row(what, cases[name]) for name, what in COMPILED_PROGRAMS.items()]
+    units = [case for name, case in cases.items() if name.startswith("compiled/")]
+    whole = {key: sum(unit[key] for unit in units) for key in ("seconds", "cpu_seconds")}
+    whole["peak_mb"] = max(unit["peak_mb"] for unit in units)
+    rows.append(row(f"`hooked::compiled` itself, {len(units)} units one by one", whole))
+    made = f"{results['compiler']}; {results['machine']['processor']}; {results['date'][:10]}"
+    lines = [table(["", "seconds", "of a processor", "MB"], rows), "", f"{made}."]
+    busy = max(case["busy_elsewhere"] for case in results["cases"])
+    if busy > DISTURBED:
+        lines.append(f"Up to {busy} processors were busy elsewhere: the second column is the one.")
+    return "\n".join(lines)
+
+
 def origin(results: dict) -> str:
     """What the figures were made with, and what to hold against them."""
     known = dict(results["versions"])
@@ -192,6 +226,7 @@ def with_figures(page: str, results: dict | None) -> str:
         "memory": memory_table,
         "start": start_table,
         "profile": profile_table,
+        "compile": compile_table,
         "origin": origin,
     }
 

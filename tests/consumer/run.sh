@@ -43,7 +43,7 @@ done
 
 # Installed, and installed to a second prefix that is then moved.
 quietly cmake -S "$source" -B "$work/hooked" -G Ninja -D CMAKE_INSTALL_PREFIX="$work/first" \
-  -D HOOKED_BUILD_TESTS=OFF -D HOOKED_BUILD_EXAMPLES=OFF
+  -D HOOKED_BUILD_TESTS=OFF -D HOOKED_BUILD_EXAMPLES=OFF -D HOOKED_BUILD_COMPILED=OFF
 quietly cmake --install "$work/hooked"
 quietly cmake --install "$work/hooked" --prefix "$work/second"
 mv "$work/second" "$work/moved"
@@ -57,6 +57,22 @@ for prefix in first moved; do
   grep -q "isystem $work/$prefix/include" "$work/find_package_$prefix/compile_commands.json" ||
     fail "find_package took another hooked than that of $work/$prefix"
 done
+
+# With the library compiled, for any processor. Who is built for another does not link.
+quietly cmake -S "$source" -B "$work/compiled" -G Ninja -D CMAKE_INSTALL_PREFIX="$work/third" \
+  -D HOOKED_BUILD_TESTS=OFF -D HOOKED_BUILD_EXAMPLES=OFF -D HOOKED_NATIVE=OFF -D CMAKE_BUILD_TYPE=
+quietly cmake --build "$work/compiled"
+quietly cmake --install "$work/compiled"
+no_flags -r "$work/third/share"
+consume compiled -D WAY=find_package -D TARGET=hooked::compiled -D CMAKE_PREFIX_PATH="$work/third"
+if [ "$(uname -m)" = x86_64 ]; then
+  echo "== compiled for other registers"
+  if "$CXX" -std=c++20 -mavx2 -mfma -D HOOKED_COMPILED -I "$source/include" "$@" \
+    "$consumer/main.cpp" -o "$work/other" "$work"/third/lib*/libhooked_compiled.a 2>"$work/log"; then
+    fail "a program for other registers links"
+  fi
+  grep -q LibraryBuiltFor "$work/log" || { cat "$work/log"; fail "it fails for another reason"; }
+fi
 
 echo "== pkg-config"
 flags=$(PKG_CONFIG_PATH=$package/pkgconfig pkg-config --cflags --libs hooked)

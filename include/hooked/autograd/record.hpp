@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "hooked/autograd/op_table.hpp"
 #include "hooked/autograd/tape.hpp"
 #include "hooked/ops/gather_rows.hpp"
 #include "hooked/ops/ops.hpp"
@@ -14,74 +15,6 @@
 namespace hooked {
 
 namespace detail {
-
-inline constexpr std::size_t kMostInputs = 8;
-
-/// An op without its type: recording and walking back are compiled once for each scalar, and for
-/// each op only what it does itself.
-template <Scalar T>
-struct OpTable {
-  using Inputs = const Variable<T>*;
-  using Gradients = const Acc<T>*;
-
-  std::string_view name;
-  std::size_t inputs, row_inputs;
-  std::size_t args_size;  // 0: there are no settings
-  Shape (*shape)(const void* args, Inputs in);
-  Shape (*saved)(const void* args, Inputs in);  // null: nothing is kept for backward
-  void (*forward)(const void* args, Inputs in, View<T> y, View<T> saved);
-  void (*backward)(const void* args, Inputs in, View<const T> y, View<const T> saved,
-                   View<const T> dy, Gradients gradients);
-};
-
-template <Op O, Scalar T, class Numbers>
-struct Untyped;
-template <Op O, Scalar T, std::size_t... I>
-struct Untyped<O, T, std::index_sequence<I...>> {
-  using Args = typename O::Args;
-  using Inputs = typename OpTable<T>::Inputs;
-  using Gradients = typename OpTable<T>::Gradients;
-
-  static const Args& args_of(const void* args) { return *static_cast<const Args*>(args); }
-  static Shape shape(const void* args, Inputs in) {
-    return O::shape(args_of(args), in[I].shape()...);
-  }
-  static Shape saved(const void* args, Inputs in) {
-    return O::saved(args_of(args), in[I].shape()...);
-  }
-  static void forward(const void* args, Inputs in, View<T> y, [[maybe_unused]] View<T> saved) {
-    if constexpr (has_saved<O>) {
-      O::template forward<T>(args_of(args), in[I].value()..., y, saved);
-    } else {
-      O::template forward<T>(args_of(args), in[I].value()..., y);
-    }
-  }
-  static void backward(const void* args, Inputs in, View<const T> y,
-                       [[maybe_unused]] View<const T> saved, View<const T> dy,
-                       Gradients gradients) {
-    if constexpr (has_saved<O>) {
-      O::template backward<T>(args_of(args), in[I].value()..., y, saved, dy, gradients[I]...);
-    } else {
-      O::template backward<T>(args_of(args), in[I].value()..., y, dy, gradients[I]...);
-    }
-  }
-
-  static constexpr OpTable<T> table() {
-    OpTable<T> t{O::name,
-                 sizeof...(I),
-                 static_cast<std::size_t>(row_inputs<O>()),
-                 std::is_empty_v<Args> ? 0 : sizeof(Args),
-                 shape,
-                 nullptr,
-                 forward,
-                 backward};
-    if constexpr (has_saved<O>) t.saved = saved;
-    return t;
-  }
-};
-template <Op O, Scalar T>
-inline constexpr OpTable<T> kOpTable =
-    Untyped<O, T, std::make_index_sequence<static_cast<std::size_t>(O::inputs)>>::table();
 
 /// What backward needs to know of one recorded op. Kept in the arena: no destructor runs.
 template <Scalar T>
@@ -177,6 +110,13 @@ template <Scalar T>
   return out;
 }
 
+#ifdef HOOKED_COMPILED
+extern template Variable<float> record(const OpTable<float>&, const void*,
+                                       std::array<Variable<float>, kMostInputs>);
+extern template Variable<double> record(const OpTable<double>&, const void*,
+                                        std::array<Variable<double>, kMostInputs>);
+#endif
+
 }  // namespace detail
 
 /// Computes `O` on the inputs and, if any of them wants a gradient, records it.
@@ -187,7 +127,7 @@ template <Op O, Scalar T, std::same_as<Variable<T>>... Rest>
 Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest) {
   static_assert(sizeof...(Rest) + 1 == O::inputs, "record: wrong number of inputs for this op");
   static_assert(O::inputs <= detail::kMostInputs, "record: more inputs than an op may have");
-  return detail::record(detail::kOpTable<O, T>, &args, {first, rest...});
+  return detail::record(detail::TableOf<O, T>::table, &args, {first, rest...});
 }
 
 }  // namespace hooked

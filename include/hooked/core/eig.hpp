@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/finite_matrix.hpp"
 
 namespace hooked {
@@ -38,6 +39,10 @@ Eig eigen_pairs(const Tensor<T>& A) {
   }
   return found;
 }
+
+#ifdef HOOKED_COMPILED
+extern template Eig eigen_pairs(const Tensor<double>&);
+#endif
 
 }  // namespace detail
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/finite_matrix.hpp"
 
 namespace hooked {
@@ -28,6 +29,10 @@ Eigh<T> symmetric_eigen_pairs(const Tensor<T>& A) {
   found.vectors.matrix() = solver.eigenvectors();
   return found;
 }
+
+#ifdef HOOKED_COMPILED
+extern template Eigh<double> symmetric_eigen_pairs(const Tensor<double>&);
+#endif
 
 }  // namespace detail
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/reduce.hpp"
 
 namespace hooked {
@@ -170,6 +171,31 @@ Lettered<T> contract(const Lettered<T>& a, const Lettered<T>& b, std::string_vie
   return {loops + rows + columns, std::move(product)};
 }
 
+template <Scalar T>
+Tensor<T> einsum(std::string_view spec, const std::vector<View<const T>>& operands) {
+  std::vector<Shape> shapes;
+  for (const View<const T>& operand : operands) shapes.push_back(operand.shape());
+  const EinsumSpec parsed(spec, shapes);
+
+  std::vector<std::string> wanted{parsed.output};  // by the output and the operands still to come
+  for (std::size_t k = operands.size() - 1; k > 0; --k) {
+    wanted.push_back(wanted.back() + parsed.inputs[k]);
+  }
+  auto result = Lettered<T>(parsed.inputs[0], operands[0]).settled(wanted.back());
+  for (std::size_t k = 1; k < operands.size(); ++k) {
+    wanted.pop_back();
+    const auto next =
+        Lettered<T>(parsed.inputs[k], operands[k]).settled(wanted.back() + result.letters);
+    result = contract(result, next, wanted.back());
+  }
+  return Tensor<T>(result.arranged(parsed.output));
+}
+
+#ifdef HOOKED_COMPILED
+extern template Tensor<float> einsum(std::string_view, const std::vector<View<const float>>&);
+extern template Tensor<double> einsum(std::string_view, const std::vector<View<const double>>&);
+#endif
+
 }  // namespace detail
 
 /// Sums of products: `einsum("bphe,hed->bphd", z, W_O)` is y[b,p,h,d] = sum over e of
@@ -183,21 +209,7 @@ template <TensorLike First, TensorOf<typename First::value_type>... Rest>
 Tensor<typename First::value_type> einsum(std::string_view spec, const First& first,
                                           const Rest&... rest) {
   using T = typename First::value_type;
-  const std::vector<View<const T>> operands{first.view(), rest.view()...};
-  const detail::EinsumSpec parsed(spec, {first.shape(), rest.shape()...});
-
-  std::vector<std::string> wanted{parsed.output};  // by the output and the operands still to come
-  for (std::size_t k = operands.size() - 1; k > 0; --k) {
-    wanted.push_back(wanted.back() + parsed.inputs[k]);
-  }
-  auto result = detail::Lettered<T>(parsed.inputs[0], operands[0]).settled(wanted.back());
-  for (std::size_t k = 1; k < operands.size(); ++k) {
-    wanted.pop_back();
-    const auto next =
-        detail::Lettered<T>(parsed.inputs[k], operands[k]).settled(wanted.back() + result.letters);
-    result = detail::contract(result, next, wanted.back());
-  }
-  return Tensor<T>(result.arranged(parsed.output));
+  return detail::einsum(spec, std::vector<View<const T>>{first.view(), rest.view()...});
 }
 
 }  // namespace hooked

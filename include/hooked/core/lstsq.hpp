@@ -3,6 +3,7 @@
 
 #include <Eigen/QR>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/finite_matrix.hpp"
 
 namespace hooked {
@@ -37,6 +38,10 @@ Lstsq<T> least_squares(const Tensor<T>& a, const Tensor<T>& b) {
   }
   return fit;
 }
+
+#ifdef HOOKED_COMPILED
+extern template Lstsq<double> least_squares(const Tensor<double>&, const Tensor<double>&);
+#endif
 
 }  // namespace detail
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <iomanip>
 #include <locale>
 #include <string>
 #include <vector>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/tensor.hpp"
 
 namespace hooked {
@@ -113,6 +115,18 @@ class Printer {
   std::size_t width_ = 0, before_point_ = 0, after_point_ = 0;
 };
 
+template <class T>
+std::string printed(const char* what, View<const T> x, int precision) {
+  return text(what, "<", type_name<T>(), "> ", x.shape(), "\n", Printer<T>(x, precision).body());
+}
+
+#ifdef HOOKED_COMPILED
+extern template std::string printed(const char*, View<const float>, int);
+extern template std::string printed(const char*, View<const double>, int);
+extern template std::string printed(const char*, View<const std::int32_t>, int);
+extern template std::string printed(const char*, View<const Index>, int);
+#endif
+
 }  // namespace detail
 
 /// The shape and the numbers, `precision` digits after the point:
@@ -126,8 +140,7 @@ class Printer {
 template <Printable X>
 std::string to_string(const X& x, int precision = 4) {
   using T = typename X::value_type;
-  return text(std::same_as<X, Tensor<T>> ? "Tensor<" : "View<", detail::type_name<T>(), "> ",
-              x.shape(), "\n", detail::Printer<T>(x.view(), precision).body());
+  return detail::printed(std::same_as<X, Tensor<T>> ? "Tensor" : "View", x.view(), precision);
 }
 
 /// As to_string.

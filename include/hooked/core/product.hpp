@@ -76,6 +76,13 @@ void product(Strided<const T> a, Strided<const T> b, const TileTarget<T>& to, In
   }
 }
 
+#ifdef HOOKED_COMPILED
+extern template void product(Strided<const float>, Strided<const float>, const TileTarget<float>&,
+                             Index, Index, Index);
+extern template void product(Strided<const double>, Strided<const double>,
+                             const TileTarget<double>&, Index, Index, Index);
+#endif
+
 template <class M>
 auto strided(const M& m) {
   using T = const typename M::Scalar;
@@ -138,5 +145,10 @@ template <Scalar T>
     y.noalias() = x.colwise().sum();
   }
 }
+
+#ifdef HOOKED_COMPILED
+extern template void column_sums<float>(MatrixMap<const float>, bool, MatrixMap<float>);
+extern template void column_sums<double>(MatrixMap<const double>, bool, MatrixMap<double>);
+#endif
 
 }  // namespace hooked

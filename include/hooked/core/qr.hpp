@@ -4,6 +4,7 @@
 #include <Eigen/Householder>
 #include <algorithm>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/finite_matrix.hpp"
 
 namespace hooked {
@@ -44,6 +45,10 @@ Qr<T> thin_qr(const Tensor<T>& A) {
   }
   return found;
 }
+
+#ifdef HOOKED_COMPILED
+extern template Qr<double> thin_qr(const Tensor<double>&);
+#endif
 
 }  // namespace detail
 

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <vector>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/finite_matrix.hpp"
 #include "hooked/core/packets.hpp"
 
@@ -169,6 +170,10 @@ Svd<T> thin_svd(const Tensor<T>& A) {
   if (!tall) std::swap(found.U, found.V);
   return found;
 }
+
+#ifdef HOOKED_COMPILED
+extern template Svd<double> thin_svd(const Tensor<double>&);
+#endif
 
 }  // namespace detail
 

@@ -3,6 +3,7 @@
 // be cut anywhere without changing a bit.
 #pragma once
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/core/packets.hpp"
 
 namespace hooked {
@@ -146,6 +147,13 @@ void tile_product(Strided<const T> a, const T* b, Index b_row, const TileTarget<
     }
   }
 }
+
+#ifdef HOOKED_COMPILED
+extern template void tile_product(Strided<const float>, const float*, Index,
+                                  const TileTarget<float>&, Index, Index, Index);
+extern template void tile_product(Strided<const double>, const double*, Index,
+                                  const TileTarget<double>&, Index, Index, Index);
+#endif
 
 /// Copies `count` rows of `width` numbers, row i at from(i), to `to`, each filled up with zeros to
 /// `padded`, which is whole packets.

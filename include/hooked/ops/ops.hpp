@@ -35,14 +35,25 @@
 #include "hooked/ops/sum_heads.hpp"
 #include "hooked/ops/where.hpp"
 
+/// The list: `each(Op)` for every operation.
+#define HOOKED_OPS(each) \
+  each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores) each(Center) \
+  each(CrossEntropy) each(DivideRows) each(FusedAttention) each(FusedMlp<ReluFunction>) \
+  each(FusedMlp<GeluFunction>) each(FusedMlp<GeluNewFunction>) each(FusedMlp<SiluFunction>) \
+  each(GatherRows) each(Gelu) each(GeluNew) each(HeadLinear) each(L1Norm) each(L2Norm) \
+  each(Linear) each(Multiply) each(Relu) each(RmsScale) each(Scale) each(ScaleColumns) \
+  each(Silu) each(Softmax) each(SquaredError) each(Standardize) each(Subtract) each(Sum) \
+  each(SumHeads) each(Where)
+
 namespace hooked {
 
-using AllOps =
-    std::tuple<Add, AddBias, Affine, AttentionMix, AttentionScores, Center, CrossEntropy,
-               DivideRows, FusedAttention, FusedMlp<ReluFunction>, FusedMlp<GeluFunction>,
-               FusedMlp<GeluNewFunction>, FusedMlp<SiluFunction>, GatherRows, Gelu, GeluNew,
-               HeadLinear, L1Norm, L2Norm, Linear, Multiply, Relu, RmsScale, Scale, ScaleColumns,
-               Silu, Softmax, SquaredError, Standardize, Subtract, Sum, SumHeads, Where>;
+namespace detail {
+template <class, class... O>
+using WithoutFirst = std::tuple<O...>;
+#define HOOKED_NEXT_OP(...) , __VA_ARGS__
+}  // namespace detail
+
+using AllOps = detail::WithoutFirst<void HOOKED_OPS(HOOKED_NEXT_OP)>;
 
 namespace detail {
 template <class List>
