@@ -170,9 +170,7 @@ class Model {
     }
   }
   /// The same of a variable on the pass's tape: gradients flow through.
-  Variable<T> forward(Pass<T>& pass, Variable<T> input) const
-    requires(Function::takes_variable)
-  {
+  Variable<T> forward(Pass<T>& pass, Variable<T> input) const requires(Function::takes_variable) {
     const auto within = pass.within(parameters_);
     return network_(pass, input);
   }
