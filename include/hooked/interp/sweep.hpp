@@ -158,7 +158,7 @@ Tensor<T> sweep(const Transformer<T>& model, View<const Token> tokens, const std
         if (axis < 0) {
           fail<ShapeError>("sweep: ", name, " has no such axis: its axes are ", here.axes_text());
         }
-        view = decltype(view)(view.select(axis - 1, index));
+        view.rebind(view.select(axis - 1, index));
       }
       return view;
     };

@@ -49,29 +49,39 @@ class Acc {
     return *this ? Acc(gradient_.reshape(shape), touched_) : Acc();
   }
 
-  /// Leading axes folded into rows; takes `+=` and an Eigen array. Matrix products do not go
-  /// through it: add_product says which kernel computes them.
-  class Array {
+  /// Leading axes folded into rows; takes `+=` and an Eigen expression, which Eigen computes.
+  template <class Map>
+  class Sum {
    public:
-    Array(ArrayMap<T> map, bool* touched) : map_(map), touched_(touched) {}
-    Array(const Array&) = default;
-    Array& operator=(const Array&) = delete;
+    Sum(Map map, bool* touched) : map_(map), touched_(touched) {}
+    Sum(const Sum&) = default;
+    Sum& operator=(const Sum&) = delete;
     template <class Expression>
     void operator+=(const Expression& x) {
       if (touched_ == nullptr) return;
-      if (*touched_) {
-        map_ += x;
+      // Products need noalias() to skip a temporary; arrays have no such word and no such need.
+      if constexpr (requires { map_.noalias(); }) {
+        add_to(map_.noalias(), x);
       } else {
-        map_ = x;
+        add_to(map_, x);
       }
       *touched_ = true;
     }
 
    private:
-    ArrayMap<T> map_;
+    void add_to(auto&& to, const auto& x) const {
+      if (*touched_) {
+        to += x;
+      } else {
+        to = x;
+      }
+    }
+    Map map_;
     bool* touched_;
   };
-  Array array() const { return {folded().array(), touched_}; }
+  Sum<ArrayMap<T>> array() const { return {folded().array(), touched_}; }
+  /// For expressions that are more than a product; add_product is the way of a product alone.
+  Sum<MatrixMap<T>> matrix() const { return {folded().matrix(), touched_}; }
 
   /// Adds x, which has our shape.
   void add(View<const T> x) const {
