@@ -100,8 +100,7 @@ Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
 
   const std::vector<SiteSelector> streams{"blocks.*.hook_resid_pre"};
   const auto clean_cache = model.run_with_cache(clean, {.names = streams, .logits = false}).cache;
-  const auto [corrupted_logits, corrupted_cache] =
-      model.run_with_cache(corrupted, {.names = streams});
+  const CachedRun<T> corrupted_run = model.run_with_cache(corrupted, {.names = streams});
   const auto stream = [](const ActivationCache<T>& cache, Index l) {
     return cache.at("resid_pre", static_cast<int>(l)).select(0, 0);
   };
@@ -118,7 +117,7 @@ Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
     const Index start = c.attention_dir == AttentionDirection::causal ? first : 0;
     std::vector<View<const T>> corrupted_streams;
     for (Index l = layer; l < layers; ++l) {
-      corrupted_streams.push_back(stream(corrupted_cache, l));
+      corrupted_streams.push_back(stream(corrupted_run.cache, l));
     }
     std::vector<Token> wanted;  // of those that are read, the positions that the patch can reach
     for (const Token p : read) {
@@ -130,7 +129,7 @@ Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
     for (Index b = 0; b < last - first; ++b) {
       for (Index r = 0; r < before; ++r) {
         const Token p = read[static_cast<std::size_t>(r)];
-        copy(corrupted_logits.select(0, 0).select(0, p), logits.select(0, b).select(0, r));
+        copy(corrupted_run.logits.select(0, 0).select(0, p), logits.select(0, b).select(0, r));
       }
     }
     if (!wanted.empty()) {

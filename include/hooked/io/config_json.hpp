@@ -43,36 +43,39 @@ inline constexpr Spellings<InitMode, 6> kInitModes{{{InitMode::gpt2, "gpt2"},
                                                     {InitMode::muP, "muP"}}};
 
 template <class Enum, std::size_t N>
-nlohmann::json spell(Enum value, const Spellings<Enum, N>& spellings) {
+std::string spell(Enum value, const Spellings<Enum, N>& spellings) {
   for (const auto& [candidate, name] : spellings) {
-    if (candidate == value && !name.empty()) return name;
+    if (candidate == value) return std::string(name);
   }
-  return nullptr;
+  return "";
 }
 
 // Each of these returns whether the value is of the field's type. null keeps the default, as
 // Python's None does.
-inline bool read_value(const nlohmann::json& value, bool& field) {
-  if (value.is_boolean()) field = value.get<bool>();
+template <class Json>
+bool read_value(const Json& value, bool& field) {
+  if (value.is_boolean()) field = value.template get<bool>();
   return value.is_boolean() || value.is_null();
 }
-inline bool read_value(const nlohmann::json& value, double& field) {
-  if (value.is_number()) field = value.get<double>();
+template <class Json>
+bool read_value(const Json& value, double& field) {
+  if (value.is_number()) field = value.template get<double>();
   return value.is_number() || value.is_null();
 }
 /// A whole number, also one that went through a float on its way (12.0).
-inline bool read_value(const nlohmann::json& value, Index& field) {
+template <class Json>
+bool read_value(const Json& value, Index& field) {
   if (value.is_null()) return true;
   if (!value.is_number()) return false;
-  const auto number = value.get<double>();
+  const auto number = value.template get<double>();
   if (number != std::trunc(number) || std::abs(number) > 0x1p53) return false;
   field = static_cast<Index>(number);
   return true;
 }
-template <class Enum, std::size_t N>
-bool read_value(const nlohmann::json& value, Enum& field, const Spellings<Enum, N>& spellings) {
+template <class Json, class Enum, std::size_t N>
+bool read_value(const Json& value, Enum& field, const Spellings<Enum, N>& spellings) {
   if (!value.is_string() && !value.is_null()) return false;
-  const std::string given = value.is_null() ? "" : value.get<std::string>();
+  const std::string given = value.is_null() ? "" : value.template get<std::string>();
   std::string known;
   for (const auto& [candidate, name] : spellings) {
     if (given == name && value.is_null() == name.empty()) {
@@ -115,7 +118,8 @@ void for_each_field(Config& c, Number number, Name name) {
 /// Whether a key of HookedTransformerConfig that TransformerConfig lacks changes no number of the
 /// model: it is switched off, switches a hook point on (ours fire when asked for), or is about
 /// devices, tokenizers and where weights came from.
-inline bool changes_nothing(std::string_view key, const nlohmann::json& value) {
+template <class Json>
+bool changes_nothing(std::string_view key, const Json& value) {
   for (const std::string_view prefix : {"rotary_", "NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
     if (key.starts_with(prefix)) return true;
   }
@@ -167,19 +171,23 @@ inline bool changes_nothing(std::string_view key, const nlohmann::json& value) {
                                             "use_yarn_rope",
                                             "uses_rms_norm",
                                             "window_size"};
-  const bool off = value.is_null() || value == false || value == -1;
+  const bool* const truth = value.template get_ptr<const bool*>();
+  const bool off = value.is_null() || (truth != nullptr && !*truth) ||
+                   (value.is_number() && value.template get<double>() == -1);
   return is_one_of(kSilent) || (off && is_one_of(kSwitches));
 }
 
 }  // namespace detail
 
 /// {"n_layers": 2, ..., "act_fn": "gelu", "normalization_type": "LN" or null, ...}
-inline nlohmann::ordered_json config_to_json(const TransformerConfig& config) {
-  nlohmann::ordered_json out;
+template <class Json = nlohmann::ordered_json>
+Json config_to_json(const TransformerConfig& config) {
+  Json out;
   detail::for_each_field(
       config, [&](const char* key, const auto& field) { out[key] = field; },
       [&](const char* key, const auto& field, const auto& spellings) {
-        out[key] = detail::spell(field, spellings);
+        const std::string name = detail::spell(field, spellings);
+        out[key] = name.empty() ? Json(nullptr) : Json(name);
       });
   // Not a field of HookedTransformerConfig: written only where it says something.
   if (config.freeze_biases) out["freeze_biases"] = true;
@@ -189,36 +197,37 @@ inline nlohmann::ordered_json config_to_json(const TransformerConfig& config) {
 /// The config of a JSON object; keys that are missing keep their defaults. `label` begins errors.
 /// Throws FormatError for a value of the wrong type, ConfigError for a key that is unknown or would
 /// change the model in a way that this library does not offer, and for impossible configs.
-inline TransformerConfig config_from_json(const nlohmann::json& json, const std::string& label) {
+template <class Json>
+TransformerConfig config_from_json(const Json& json, const std::string& label) {
   if (!json.is_object()) fail<FormatError>(label, ": a config is a JSON object");
   TransformerConfig config;
   std::vector<std::string> known{"freeze_biases"};
-  const auto read = [&](const char* key, auto assign) {
+  const auto find = [&](const char* key) -> const Json* {
     known.emplace_back(key);
     const auto found = json.find(key);
-    if (found == json.end()) return;
-    bool fits = false;
+    return found == json.end() ? nullptr : &*found;
+  };
+  const auto check = [&](const char* key, const Json* value, bool fits) {
+    if (fits) return;
+    fail<FormatError>(label, ": \"", key, "\" is ", value->dump(), ", which is of the wrong type");
+  };
+  const auto read = [&](const char* key, auto& field) {
+    const Json* const value = find(key);
+    if (value != nullptr) check(key, value, detail::read_value(*value, field));
+  };
+  detail::for_each_field(config, read, [&](const char* key, auto& field, const auto& spellings) {
+    const Json* const value = find(key);
+    if (value == nullptr) return;
     try {
-      fits = assign(*found);
+      check(key, value, detail::read_value(*value, field, spellings));
     } catch (const ConfigError& error) {
       fail<ConfigError>(label, ": \"", key, "\": ", error.what());
     }
-    if (!fits) {
-      fail<FormatError>(label, ": \"", key, "\" is ", found->dump(),
-                        ", which is of the wrong type");
-    }
-  };
-  detail::for_each_field(
-      config,
-      [&](const char* key, auto& field) {
-        read(key, [&](const nlohmann::json& v) { return detail::read_value(v, field); });
-      },
-      [&](const char* key, auto& field, const auto& spellings) {
-        read(key, [&](const nlohmann::json& v) { return detail::read_value(v, field, spellings); });
-      });
-  read("freeze_biases",
-       [&](const nlohmann::json& v) { return detail::read_value(v, config.freeze_biases); });
-  for (const auto& [key, value] : json.items()) {
+  });
+  read("freeze_biases", config.freeze_biases);
+  for (auto item = json.begin(); item != json.end(); ++item) {
+    const std::string& key = item.key();
+    const Json& value = item.value();
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     if (detail::changes_nothing(key, value)) continue;
     fail<ConfigError>(label, ": \"", key, "\" is ", value.dump(),
@@ -230,5 +239,10 @@ inline TransformerConfig config_from_json(const nlohmann::json& json, const std:
     fail<ConfigError>(label, ": ", error.what());
   }
 }
+
+#ifdef HOOKED_COMPILED
+extern template nlohmann::ordered_json config_to_json(const TransformerConfig&);
+extern template TransformerConfig config_from_json(const nlohmann::json&, const std::string&);
+#endif
 
 }  // namespace hooked

@@ -1,5 +1,6 @@
 // JSON files. The one door to nlohmann/json, which is slow to compile: include this header only
-// where JSON is read or written.
+// where JSON is read or written. Its functions are templates, although JSON is but one type, so
+// that who includes them without reading or writing does not compile a parser.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hooked/core/compiled.hpp"
 #include "hooked/io/file.hpp"
 
 namespace hooked {
@@ -16,11 +18,11 @@ namespace hooked {
 /// Parses strict JSON (RFC 8259): no comments, nothing after the value, no key twice in one object,
 /// at most 64 levels deep. `label` is what error texts call the source.
 /// Throws FormatError with the byte position (counted from 1).
-inline nlohmann::json parse_json(std::string_view bytes, const std::string& label) {
-  using json = nlohmann::json;
+template <class json = nlohmann::json>
+json parse_json(std::string_view bytes, const std::string& label) {
   constexpr std::size_t kMaxDepth = 64;
   std::vector<std::set<std::string>> keys;  // of every object or array that is open
-  const auto check = [&](int, json::parse_event_t event, json& parsed) {
+  const auto check = [&](int, typename json::parse_event_t event, json& parsed) {
     switch (event) {
       case json::parse_event_t::object_start:
       case json::parse_event_t::array_start:
@@ -30,7 +32,7 @@ inline nlohmann::json parse_json(std::string_view bytes, const std::string& labe
         keys.emplace_back();
         break;
       case json::parse_event_t::key:
-        if (!keys.back().insert(parsed.get_ref<const std::string&>()).second) {
+        if (!keys.back().insert(parsed.template get_ref<const std::string&>()).second) {
           fail<FormatError>(label, ": the key ", parsed.dump(), " appears twice in one object");
         }
         break;
@@ -43,22 +45,23 @@ inline nlohmann::json parse_json(std::string_view bytes, const std::string& labe
     }
     return true;
   };
-  const auto reason = [](const json::exception& error) {
+  const auto reason = [](const nlohmann::json::exception& error) {
     const std::string what = error.what();  // "[json.exception.NAME.ID] reason"
     return what.substr(what.find("] ") + 2);
   };
   try {
     return json::parse(bytes, check);
-  } catch (const json::parse_error& error) {
+  } catch (const nlohmann::json::parse_error& error) {
     fail<FormatError>(label, ": not JSON at byte ", error.byte, ": ", reason(error));
-  } catch (const json::exception& error) {  // a number that no double can hold
+  } catch (const nlohmann::json::exception& error) {  // a number that no double can hold
     fail<FormatError>(label, ": not JSON: ", reason(error));
   }
 }
 
 /// The content of a JSON file. Throws FormatError as read_file and parse_json do.
-inline nlohmann::json load_json(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+template <class Json = nlohmann::json>
+Json load_json(const std::filesystem::path& path) {
+  return parse_json<Json>(read_file(path), path.string());
 }
 
 /// Writes `value` (a `nlohmann::json`, or an `ordered_json` to keep the order of keys) with two
@@ -75,5 +78,11 @@ void save_json(const std::filesystem::path& path, const Json& value) {
   }
   write_file(path, bytes);
 }
+
+#ifdef HOOKED_COMPILED
+extern template nlohmann::json parse_json(std::string_view, const std::string&);
+extern template void save_json(const std::filesystem::path&, const nlohmann::json&);
+extern template void save_json(const std::filesystem::path&, const nlohmann::ordered_json&);
+#endif
 
 }  // namespace hooked

@@ -48,16 +48,18 @@ struct AttentionScores {
     const Sums<T> dQ = dq.sums(), dK = dk.sums();
     const Index block = std::min(queries, AttentionTile<T>::kQueryBlock);
     HOOKED_SCRATCH(T, dS, block * keys);
+    const auto slope = [hidden = splat(AttentionTile<T>::kHidden), scale = splat(scale)](
+                           const Packet<T>& score, const Packet<T>& d) {
+      using namespace Eigen::internal;
+      return pselect(pcmp_eq(score, hidden), splat(T(0)), Packet<T>(pmul(scale, d)));
+    };
     for_each_head<T>(scores.shape(), q.size(3), [&](const auto& tile, Index b, Index h) {
       const auto S = scores.select(0, b).select(0, h).matrix();
       const auto dscores_h = dscores.select(0, b).select(0, h).matrix();
       for (Index first = 0; first < queries; first += block) {
         const Index last = std::min(queries, first + block);
         for (Index i = first; i < last; ++i) {
-          for (Index j = 0; j < keys; ++j) {
-            dS[(i - first) * keys + j] =
-                S(i, j) == AttentionTile<T>::kHidden ? T(0) : scale * dscores_h(i, j);
-          }
+          map_packets(keys, dS + (i - first) * keys, slope, row_of(S, i), row_of(dscores_h, i));
         }
         tile.add_over_keys(dS, head_rows(k, b, h), first, last, args.mask,
                            head_sums(dQ, q.shape(), b, h));

@@ -98,6 +98,9 @@ struct FusedAttention {
     for_each_head<T>(pattern.shape(), q.size(2), [&](const auto& tile, Index b, Index h) {
       const auto q_h = rows(q, args.query, b, h), k_h = rows(k, args.key, b, h),
                  v_h = rows(v, args.value, b, h), dz_h = head_rows(dz, b, h);
+      const auto dq_h = sums(dQ, q.shape(), args.query, b, h),
+                 dk_h = sums(dK, k.shape(), args.key, b, h),
+                 dv_h = sums(dV, v.shape(), args.value, b, h);
       for (Index first = 0; first < queries; first += block) {
         const Index last = std::min(queries, first + block);
         const T* const P_first = P + first * keys;
@@ -108,10 +111,9 @@ struct FusedAttention {
           Softmax::backward_row(seen, P + i * keys, row, scale);
           std::fill(row + seen, row + keys, T(0));
         }
-        tile.add_over_keys(dS, k_h, first, last, args.mask, sums(dQ, q.shape(), args.query, b, h));
-        tile.add_over_queries(dS, q_h, first, last, args.mask, sums(dK, k.shape(), args.key, b, h));
-        tile.add_over_queries(P_first, dz_h, first, last, args.mask,
-                              sums(dV, v.shape(), args.value, b, h));
+        tile.add_over_keys(dS, k_h, first, last, args.mask, dq_h);
+        tile.add_over_queries(dS, q_h, first, last, args.mask, dk_h);
+        tile.add_over_queries(P_first, dz_h, first, last, args.mask, dv_h);
       }
       P += queries * keys;
     });
