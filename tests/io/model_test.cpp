@@ -284,7 +284,7 @@ TEST_CASE("A file that does not hold the model is refused, and the model stays a
   auto model = filled<float>(small(), Seed{1});
   const auto before = model;
   const auto loading = [&](const Parameters<float>& other, auto change) {
-    std::vector<NamedTensor> tensors = named_tensors(other);
+    std::vector<NamedTensor> tensors = detail::named_tensors(other);
     change(tensors);
     save_safetensors(path, std::move(tensors));
     const std::string message = error_of([&] { load_safetensors(model, path); });

@@ -43,8 +43,11 @@ TEST_CASE("A network of one's own has hooks, a cache and gradients at sites") {
   }
   CHECK(model.run_with_hooks(x, {zero("hook_pre")}).array().abs().maxCoeff() == 0.0);
   CHECK(error_of<ConfigError>([&] { (void)model(x, {.stop_at_layer = 0}); }) ==
-        "this network's function takes no RunOptions, so stop_at_layer, attention_mask and "
-        "positions would change nothing");
+        "this network's function takes no RunOptions, so stop_at_layer and attention_mask would "
+        "change nothing");
+  CHECK(error_of<ConfigError>([&] { (void)model(x, {.positions = {0, 1}}); }) ==
+        "the run wants 2 positions, but the network gives [3, 4]: it must take them, as "
+        "at_positions(x, pass.positions()) does");
 }
 
 TEST_CASE("A model that is spliced in takes the activation's place, and gradients flow through") {

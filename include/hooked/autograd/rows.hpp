@@ -32,9 +32,10 @@ inline void check_positions(std::string_view what, std::span<const Token> positi
   }
 }
 
-/// x at `positions` alone: [batch, positions, ...]. Distinct rows stay distinct.
+/// x at `positions` alone: [batch, positions, ...]; none given are all. Distinct rows stay distinct.
 template <Scalar T>
 Variable<T> at_positions(Variable<T> x, std::span<const Token> positions) {
+  if (positions.empty()) return x;
   Arena& arena = x.tape().arena();
   const RowMap* rows = x.rows();
   const Index batch = batch_of(x), length = length_of(x);

@@ -15,6 +15,7 @@ class Cuts {
   /// Parts of `size` elements; the last one may be smaller.
   static Cuts of(Index count, Index size) { return {count, (count + size - 1) / size, size}; }
 
+  Index count() const { return count_; }
   Index parts() const { return parts_; }
   Index begin(Index i) const {
     return size_ == 0 ? i * count_ / parts_ : std::min(i * size_, count_);

@@ -1,19 +1,12 @@
 // Model<Network>: parameters, hooks and every verb around any network, written once.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "hooked/core/cuts.hpp"
-#include "hooked/hooks/edits.hpp"
-#include "hooked/hooks/hook_list.hpp"
-#include "hooked/nn/builder.hpp"
-#include "hooked/nn/init.hpp"
-#include "hooked/nn/run_options.hpp"
-#include "hooked/nn/workspace.hpp"
+#include "hooked/nn/model_base.hpp"
 
 namespace hooked {
 
@@ -59,7 +52,8 @@ struct NetworkFunction<Variable<T> (Network::*)(Pass<T>&, I, const RunOptions&) 
 /// `threads` may be set.
 /// A model is a value: copying it copies its numbers.
 template <class Network>
-class Model {
+class Model
+    : public ModelBase<typename detail::NetworkFunction<decltype(&Network::operator())>::Number> {
   using Function = detail::NetworkFunction<decltype(&Network::operator())>;
 
  public:
@@ -71,111 +65,34 @@ class Model {
   explicit Model(Seed seed, const Arguments&... arguments) : Model(seed, Init{}, arguments...) {}
   template <class... Arguments>
   Model(Seed seed, const Init& init, const Arguments&... arguments)
-      : network_(Builder{layout_, sites_}, arguments...), parameters_(std::move(layout_)) {
-    initialize(parameters_, init, seed);
+      : network_(Builder{this->layout_, this->sites_}, arguments...) {
+    this->make_parameters(init, seed);
   }
 
   const Network& network() const { return network_; }
-  const SiteTable& sites() const { return sites_; }
-  Parameters<T>& parameters() { return parameters_; }
-  const Parameters<T>& parameters() const { return parameters_; }
-  /// One parameter in its own shape, to read or to edit. Throws NameError.
-  View<T> operator[](const std::string& name) { return parameters_[name]; }
-  View<const T> operator[](const std::string& name) const { return parameters_[name]; }
-  /// Numbers in all parameters: embeddings, biases and norms included.
-  Index n_params_total() const { return parameters_.layout().numel(); }
 
   // Running. A sequence of tokens [pos] is a batch of one.
 
   /// What the network makes of the input: of tokens [batch, pos], logits [batch, pos, d_vocab_out].
   /// Throws what the network throws, such as ShapeError for a token outside the vocabulary.
-  Tensor<T> operator()(const Input& input, const RunOptions& options = {}) const {
-    return run_with_hooks(input, {}, options);
-  }
+  Tensor<T> operator()(const Input& input, const RunOptions& options = {}) const;
 
   /// As a plain run, with hooks for this run alone. Throws what the hooks throw, NameError for a
   /// name that does not exist, Error for a hook that never fired.
   Tensor<T> run_with_hooks(const Input& input, std::vector<Hook<T>> hooks,
-                           const RunOptions& options = {}) const {
-    HookPlan<T> plan = this->plan(std::move(hooks));
-    return run(as_batch(input), plan, options, nullptr, {});
-  }
+                           const RunOptions& options = {}) const;
 
   /// Runs and keeps activations, and gradients if `gradient_of` is given.
-  CachedRun<T> run_with_cache(const Input& input, CacheOptions<T> options = {}) const {
-    const bool gradients = static_cast<bool>(options.gradient_of);
-    HookPlan<T> plan = this->plan(std::move(options.hooks));
-    if (options.names.empty()) plan.keep_all(sites_end(options.run), gradients);
-    for (const SiteSelector& name : options.names) plan.keep(name, gradients);
-    if constexpr (requires { network_.first_block_after(0); }) {
-      if (!options.logits && !gradients && !options.run.stop_at_layer) {
-        options.run.stop_at_layer = network_.first_block_after(plan.last_looked_at());
-      }
-    }
-    const Input batch = as_batch(input);
-    CacheWriter<T> writer(sites_, examples_of(batch));
-    Tensor<T> output = run(batch, plan, options.run, &writer, options.gradient_of);
-    return {options.logits ? std::move(output) : Tensor<T>(), writer.finish()};
-  }
-
-  // Hooks that stay.
-
-  /// Adds a hook to every later run. Throws NameError when its name fits no site.
-  void add_hook(Hook<T> hook, AddHookOptions options = {}) {
-    (void)hook.where.resolve(sites_);
-    hooks_.add(std::move(hook), options);
-  }
-  /// Removes the hooks that were added, permanent ones only if asked.
-  void reset_hooks(bool including_permanent = false) { hooks_.reset(including_permanent); }
-  /// Hooks for as long as the returned scope lives; scopes nest. The model must outlive it and stay
-  /// where it is.
-  [[nodiscard]] typename HookList<T>::Scope hooks(std::vector<Hook<T>> scoped) {
-    typename HookList<T>::Scope scope(hooks_);
-    for (Hook<T>& hook : scoped) add_hook(std::move(hook));
-    return scope;
-  }
-  std::size_t n_hooks() const { return hooks_.size(); }
-
-  // For training and analyses that hold on to the tape.
-
-  /// The hooks of a run: those that were added and `more` after them.
-  HookPlan<T> plan(std::vector<Hook<T>> more = {}) const {
-    HookPlan<T> plan = hooks_.plan(sites_);
-    for (Hook<T>& hook : more) plan.add(std::move(hook));
-    return plan;
-  }
+  CachedRun<T> run_with_cache(const Input& input, CacheOptions<T> options = {}) const;
 
   /// The forward run on a pass that has begun and binds this model's parameters; of a transformer
   /// at the pass's positions only, if it names any. Throws Error for any other pass.
-  Variable<T> forward(Pass<T>& pass, const Input& input, const RunOptions& options = {}) const {
-    const auto within = pass.within(parameters_);
-    if (!options.positions.empty() && options.positions != pass.positions()) {
-      fail<ShapeError>("forward: the wanted positions are those that the pass began with");
-    }
-    const Input batch = as_batch(input);
-    if constexpr (Function::takes_options) {
-      return network_(pass, batch, options);
-    } else {
-      if (options.stop_at_layer || options.attention_mask.numel() > 0 ||
-          !pass.positions().empty()) {
-        fail<ConfigError>(
-            "this network's function takes no RunOptions, so stop_at_layer, attention_mask and "
-            "positions would change nothing");
-      }
-      if constexpr (Function::takes_variable) {
-        return network_(pass, pass.tape().constant(batch));
-      } else {
-        return network_(pass, batch);
-      }
-    }
-  }
+  Variable<T> forward(Pass<T>& pass, const Input& input, const RunOptions& options = {}) const;
   /// The same of a variable on the pass's tape: gradients flow through.
   Variable<T> forward(Pass<T>& pass, Variable<T> input) const requires(Function::takes_variable) {
-    const auto within = pass.within(parameters_);
+    const auto within = pass.within(this->parameters());
     return network_(pass, input);
   }
-  /// Memory and threads that runs share.
-  Workspace<T>& workspace() const { return workspace_; }
 
  protected:
   static constexpr bool takes_view = requires(const Input& x) { x.slice(0, 0, 0), x.numel(); };
@@ -192,36 +109,91 @@ class Model {
     if constexpr (takes_view) return input.rank() == 0 ? 1 : input.size(0);
     return 1;
   }
-  SiteId sites_end(const RunOptions& options) const {
-    if constexpr (requires { network_.sites_end(options); }) return network_.sites_end(options);
-    return sites_.size();
-  }
-
-  // Examples do not see each other: a run is cut into parts of the batch, which fit the caches and
-  // go to several threads. Hooks and gradients want the batch whole.
   Tensor<T> run(const Input& input, HookPlan<T>& plan, const RunOptions& options,
-                CacheWriter<T>* cache, const Metric<T>& gradient_of) const {
-    const Index batch = examples_of(input);
-    const bool whole = plan.has_hooks() || gradient_of;
-    const Cuts cuts = Cuts::into(batch, whole ? 1 : count_parts(input, options));
-    BatchOfParts<T> output(batch);
-    std::vector<HookPlan<T>> copies(static_cast<std::size_t>(cuts.parts()) - 1, plan);
-    workspace_.run(parameters_, cuts.parts(), options.threads, [&](Pass<T>& pass, Index i) {
-      HookPlan<T>& here = i == 0 ? plan : copies[static_cast<std::size_t>(i) - 1];
-      if (cache != nullptr) here.write_to(*cache, cuts.begin(i));
-      pass.begin({.gradients = static_cast<bool>(gradient_of), .positions = options.positions},
-                 &here);
-      const Variable<T> y = forward_part(pass, input, options, cuts, i);
-      output.write(y.value(), cuts.begin(i));
-      if (!gradient_of) return;
-      pass.backward(gradient_of(y));
-      plan.write_gradients();
-    });
-    plan.check_all_fired();
-    return output.take();
+                CacheWriter<T>* cache, const Metric<T>& gradient_of) const;
+
+  Network network_;
+};
+
+template <class Network>
+auto Model<Network>::operator()(const Input& input, const RunOptions& options) const -> Tensor<T> {
+  return run_with_hooks(input, {}, options);
+}
+
+template <class Network>
+auto Model<Network>::run_with_hooks(const Input& input, std::vector<Hook<T>> hooks,
+                                    const RunOptions& options) const -> Tensor<T> {
+  HookPlan<T> plan = this->plan(std::move(hooks));
+  return run(as_batch(input), plan, options, nullptr, {});
+}
+
+template <class Network>
+auto Model<Network>::run_with_cache(const Input& input, CacheOptions<T> options) const
+    -> CachedRun<T> {
+  const bool gradients = static_cast<bool>(options.gradient_of);
+  HookPlan<T> plan = this->plan(std::move(options.hooks));
+  SiteId end = this->sites().size();
+  if constexpr (requires { network_.sites_end(options.run); })
+    end = network_.sites_end(options.run);
+  if (options.names.empty()) plan.keep_all(end, gradients);
+  for (const SiteSelector& name : options.names) plan.keep(name, gradients);
+  if constexpr (requires { network_.first_block_after(0); }) {
+    if (!options.logits && !gradients && !options.run.stop_at_layer) {
+      options.run.stop_at_layer = network_.first_block_after(plan.last_looked_at());
+    }
   }
-  Variable<T> forward_part(Pass<T>& pass, const Input& input, const RunOptions& options,
-                           const Cuts& cuts, Index i) const {
+  const Input batch = as_batch(input);
+  CacheWriter<T> writer(this->sites(), examples_of(batch));
+  Tensor<T> output = run(batch, plan, options.run, &writer, options.gradient_of);
+  return {options.logits ? std::move(output) : Tensor<T>(), writer.finish()};
+}
+
+template <class Network>
+auto Model<Network>::forward(Pass<T>& pass, const Input& input, const RunOptions& options) const
+    -> Variable<T> {
+  const auto within = pass.within(this->parameters());
+  if (!options.positions.empty() && options.positions != pass.positions()) {
+    fail<ShapeError>("forward: the wanted positions are those that the pass began with");
+  }
+  const Input batch = as_batch(input);
+  if constexpr (Function::takes_options) {
+    return network_(pass, batch, options);
+  } else {
+    if (options.stop_at_layer || options.attention_mask.numel() > 0) {
+      fail<ConfigError>(
+          "this network's function takes no RunOptions, so stop_at_layer and attention_mask would "
+          "change nothing");
+    }
+    Variable<T> y;
+    if constexpr (Function::takes_variable) {
+      y = network_(pass, pass.tape().constant(batch));
+    } else {
+      y = network_(pass, batch);
+    }
+    const auto wanted = static_cast<Index>(pass.positions().size());
+    if (wanted > 0 && (y.shape().rank() + 2 - y.row_axes() < 3 || length_of(y) != wanted)) {
+      fail<ConfigError>("the run wants ", wanted, " positions, but the network gives ", y.shape(),
+                        ": it must take them, as at_positions(x, pass.positions()) does");
+    }
+    return y;
+  }
+}
+
+// A run is cut into parts of the batch, which fit the caches and go to several threads. Hooks and
+// gradients want the batch whole.
+template <class Network>
+auto Model<Network>::run(const Input& input, HookPlan<T>& plan, const RunOptions& options,
+                         CacheWriter<T>* cache, const Metric<T>& gradient_of) const -> Tensor<T> {
+  const Index batch = examples_of(input);
+  Index parts = 1;
+  if constexpr (takes_view) {
+    constexpr bool kTokens = std::same_as<Input, View<const Token>>;
+    const bool is_empty = input.rank() == 0 || input.numel() == 0;
+    const Index rows = is_empty ? 0 : input.numel() / (kTokens ? 1 : input.size(-1));
+    parts = this->count_parts(batch, rows, options);
+  }
+  const Cuts cuts = Cuts::into(batch, plan.has_hooks() || gradient_of ? 1 : parts);
+  const auto forward_part = [&](Pass<T>& pass, Index i) -> Variable<T> {
     if constexpr (takes_view) {
       if (cuts.parts() > 1) {
         RunOptions own = options;
@@ -229,33 +201,12 @@ class Model {
           own.attention_mask = Tensor<std::uint8_t>(
               options.attention_mask.view().slice(0, cuts.begin(i), cuts.end(i)));
         }
-        return dense(forward(pass, input.slice(0, cuts.begin(i), cuts.end(i)), own));
+        return forward(pass, input.slice(0, cuts.begin(i), cuts.end(i)), own);
       }
     }
-    return dense(forward(pass, input, options));
-  }
-
-  Index count_parts(const Input& input, const RunOptions& options) const {
-    if (options.threads < 0) {
-      fail<ConfigError>("threads is ", options.threads, ", it cannot be negative");
-    }
-    if constexpr (takes_view) {
-      constexpr Index kWorthwhile = 20'000'000, kRows = 256;
-      if (input.rank() == 0 || input.numel() == 0) return 1;
-      constexpr bool kTokens = std::same_as<Input, View<const Token>>;
-      const Index batch = input.size(0), rows = input.numel() / (kTokens ? 1 : input.size(-1));
-      if (rows * n_params_total() < kWorthwhile) return 1;
-      return std::clamp<Index>(rows / kRows, std::min<Index>(2, batch), batch);
-    }
-    return 1;
-  }
-
-  ParameterLayout layout_;  // on its way from the network to the parameters
-  SiteTable sites_;
-  Network network_;
-  Parameters<T> parameters_;
-  HookList<T> hooks_;
-  mutable Workspace<T> workspace_;
-};
+    return forward(pass, input, options);
+  };
+  return ModelBase<T>::run(cuts, forward_part, plan, options, cache, gradient_of);
+}
 
 }  // namespace hooked

@@ -1,6 +1,7 @@
 // Transformer<T>: the network of the HookedTransformer contract, and verbs of its own about tokens.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +18,7 @@ class Transformer : public Model<TransformerNetwork<T>> {
 
  public:
   /// Validates the config, lays out and draws the parameters. Throws ConfigError.
-  explicit Transformer(const TransformerConfig& config, Seed seed = {})
-      : Transformer(seed, config.resolved()) {}
+  explicit Transformer(const TransformerConfig& config, Seed seed = {});
 
   const TransformerConfig& config() const { return this->network().config(); }
 
@@ -29,78 +29,112 @@ class Transformer : public Model<TransformerNetwork<T>> {
 
   /// The same parameter of all blocks, stacked: stacked("attn.W_Q") is [layer, head, d_model,
   /// d_head].
-  Tensor<T> stacked(const std::string& name) const {
-    const Index layers = config().n_layers;
-    if (layers == 0) fail<NameError>("stacked(\"", name, "\"): the model has no blocks");
-    const auto of = [&](Index l) { return (*this)[text("blocks.", l, ".", name)]; };
-    Tensor<T> all(join({layers}, of(0).shape()));
-    for (Index l = 0; l < layers; ++l) copy(of(l), all.select(0, l));
-    return all;
-  }
+  Tensor<T> stacked(const std::string& name) const;
 
   /// Starts with the residual stream before block `start_at_layer` [batch, pos, d_model] and runs
   /// on from there (contract, 5.6). Returns logits, or the stream at stop_at_layer.
   Tensor<T> run_from_layer(Index start_at_layer, View<const T> residual,
-                           std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const {
-    if (residual.rank() != 3 || residual.size(2) != config().d_model) {
-      fail<ShapeError>("run_from_layer: the residual stream is ", residual.shape(),
-                       ", it must be [batch, pos, ", config().d_model, "]");
-    }
-    const Index start = this->network().layer_number(start_at_layer, "start_at_layer");
-    HookPlan<T> plan = this->plan(std::move(hooks));
-    Tensor<T> result;
-    this->workspace().run(this->parameters(), 1, 1, [&](Pass<T>& pass, Index) {
-      pass.begin({.gradients = false, .positions = options.positions}, &plan);
-      const Padding padding(options.attention_mask, residual.size(0), residual.size(1));
-      const Stream<T> stream(pass.tape().constant_copy(residual), padding.positions(),
-                             padding.visible());
-      result = Tensor<T>(this->network().from_layer(start, pass, stream, options).value());
-    });
-    plan.check_all_fired();
-    return result;
-  }
+                           std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const;
 
   /// Mean next-token loss in nats (contract, 5.5). It reads all logits: throws ShapeError for
   /// options that ask for fewer.
-  double loss(View<const Token> tokens, const RunOptions& options = {}) const {
-    double mean = 0.0;
-    with_next_token_logits(tokens, options, [&](Variable<T> logits, const Tensor<Token>& labels) {
-      mean = static_cast<double>(cross_entropy(logits, labels.view()).value().item());
-    });
-    return mean;
-  }
+  double loss(View<const Token> tokens, const RunOptions& options = {}) const;
   /// Next-token loss of each position, [batch, pos - 1]; 0 where padding leaves it uncounted.
-  Tensor<T> loss_per_token(View<const Token> tokens, const RunOptions& options = {}) const {
-    Tensor<T> result;
-    with_next_token_logits(tokens, options, [&](Variable<T> logits, const Tensor<Token>& labels) {
-      const auto losses = record<CrossEntropy>({labels.data()}, logits);
-      result = Tensor<T>(losses.value().slice(1, 0, labels.size(1) - 1));
-    });
-    return result;
-  }
+  Tensor<T> loss_per_token(View<const Token> tokens, const RunOptions& options = {}) const;
 
  private:
-  Transformer(Seed seed, const TransformerConfig& resolved)
-      : Base(seed, Init{resolved.init_mode, resolved.initializer_range}, resolved) {
-    if (resolved.freeze_biases) this->parameters().freeze("*b_*");
-  }
+  Transformer(Seed seed, const TransformerConfig& resolved);
 
-  template <class Read>
-  void with_next_token_logits(View<const Token> tokens, const RunOptions& options,
-                              Read read) const {
-    if (options.stop_at_layer || !options.positions.empty()) {
-      fail<ShapeError>("the next-token loss reads the logits of every position: ",
-                       options.stop_at_layer ? "stop_at_layer" : "positions", " cannot be set");
-    }
-    tokens = Base::as_batch(tokens);
-    HookPlan<T> plan = this->plan();
-    this->workspace().run(this->parameters(), 1, 1, [&](Pass<T>& pass, Index) {
-      pass.begin({}, &plan);
-      const Variable<T> logits = this->forward(pass, tokens, options);
-      const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
-      read(logits, next_token_labels(tokens, padding.visible()));
-    });
-  }
+  /// Calls `read(logits, labels)`.
+  void with_next_token_logits(
+      View<const Token> tokens, const RunOptions& options,
+      const std::function<void(Variable<T>, const Tensor<Token>&)>& read) const;
 };
+
+template <Scalar T>
+Transformer<T>::Transformer(const TransformerConfig& config, Seed seed)
+    : Transformer(seed, config.resolved()) {}
+
+template <Scalar T>
+Transformer<T>::Transformer(Seed seed, const TransformerConfig& resolved)
+    : Base(seed, Init{resolved.init_mode, resolved.initializer_range}, resolved) {
+  if (resolved.freeze_biases) this->parameters().freeze("*b_*");
+}
+
+template <Scalar T>
+Tensor<T> Transformer<T>::stacked(const std::string& name) const {
+  const Index layers = config().n_layers;
+  if (layers == 0) fail<NameError>("stacked(\"", name, "\"): the model has no blocks");
+  const auto of = [&](Index l) { return (*this)[text("blocks.", l, ".", name)]; };
+  Tensor<T> all(join({layers}, of(0).shape()));
+  for (Index l = 0; l < layers; ++l) copy(of(l), all.select(0, l));
+  return all;
+}
+
+template <Scalar T>
+Tensor<T> Transformer<T>::run_from_layer(Index start_at_layer, View<const T> residual,
+                                         std::vector<Hook<T>> hooks,
+                                         const RunOptions& options) const {
+  if (residual.rank() != 3 || residual.size(2) != config().d_model) {
+    fail<ShapeError>("run_from_layer: the residual stream is ", residual.shape(),
+                     ", it must be [batch, pos, ", config().d_model, "]");
+  }
+  const Index start = this->network().layer_number(start_at_layer, "start_at_layer");
+  HookPlan<T> plan = this->plan(std::move(hooks));
+  const auto from_start = [&](Pass<T>& pass, Index) {
+    const auto within = pass.within(this->parameters());
+    const Padding padding(options.attention_mask, residual.size(0), residual.size(1));
+    const Stream<T> stream(pass.tape().constant_copy(residual), padding.positions(),
+                           padding.visible());
+    return this->network().from_layer(start, pass, stream, options);
+  };
+  const Cuts whole = Cuts::into(residual.size(0), 1);
+  return ModelBase<T>::run(whole, from_start, plan, options, nullptr, {});
+}
+
+template <Scalar T>
+double Transformer<T>::loss(View<const Token> tokens, const RunOptions& options) const {
+  double mean = 0.0;
+  with_next_token_logits(tokens, options, [&](Variable<T> logits, const Tensor<Token>& labels) {
+    mean = static_cast<double>(cross_entropy(logits, labels.view()).value().item());
+  });
+  return mean;
+}
+
+template <Scalar T>
+Tensor<T> Transformer<T>::loss_per_token(View<const Token> tokens,
+                                         const RunOptions& options) const {
+  Tensor<T> result;
+  with_next_token_logits(tokens, options, [&](Variable<T> logits, const Tensor<Token>& labels) {
+    const auto losses = record<CrossEntropy>({labels.data()}, logits);
+    result = Tensor<T>(losses.value().slice(1, 0, labels.size(1) - 1));
+  });
+  return result;
+}
+
+template <Scalar T>
+void Transformer<T>::with_next_token_logits(
+    View<const Token> tokens, const RunOptions& options,
+    const std::function<void(Variable<T>, const Tensor<Token>&)>& read) const {
+  if (options.stop_at_layer || !options.positions.empty()) {
+    fail<ShapeError>("the next-token loss reads the logits of every position: ",
+                     options.stop_at_layer ? "stop_at_layer" : "positions", " cannot be set");
+  }
+  tokens = Base::as_batch(tokens);
+  HookPlan<T> plan = this->plan();
+  this->workspace().run(this->parameters(), 1, 1, [&](Pass<T>& pass, Index) {
+    pass.begin({}, &plan);
+    const Variable<T> logits = this->forward(pass, tokens, options);
+    const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
+    read(logits, next_token_labels(tokens, padding.visible()));
+  });
+}
+
+#ifdef HOOKED_COMPILED
+extern template class Model<TransformerNetwork<float>>;
+extern template class Model<TransformerNetwork<double>>;
+extern template class Transformer<float>;
+extern template class Transformer<double>;
+#endif
 
 }  // namespace hooked

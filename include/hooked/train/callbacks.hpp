@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <filesystem>
+#include <tuple>
 #include <type_traits>
 
 #include "hooked/train/options.hpp"
@@ -37,44 +38,61 @@ bool goes_on(Call call) {
 
 }  // namespace detail
 
-/// Tells every listener that cares; false when one of them wants the run to stop.
+/// The listeners of a run, whatever their types. Each is told what it cares about; a run goes on
+/// while all say so.
+class Audience {
+ public:
+  virtual ~Audience() = default;
+  virtual bool tell(const StepInfo& info) = 0;
+  virtual bool tell(const EvaluationInfo& info) = 0;
+  virtual bool tell(const std::filesystem::path& checkpoint) = 0;
+  virtual bool tell(const TrainResult& result) = 0;
+};
+
+namespace detail {
+
 template <class... Callbacks>
-bool notify(const StepInfo& info, Callbacks&... callbacks) {
-  [[maybe_unused]] const auto tell = [&](auto& c) {
-    if constexpr (requires { c.on_step(info); }) {
-      return detail::goes_on([&] { return c.on_step(info); });
-    }
-    return true;
-  };
-  bool going = true;
-  ((going = tell(callbacks) && going), ...);
-  return going;
-}
-template <class... Callbacks>
-bool notify(const EvaluationInfo& info, Callbacks&... callbacks) {
-  [[maybe_unused]] const auto tell = [&](auto& c) {
-    if constexpr (requires { c.on_evaluation(info); }) {
-      return detail::goes_on([&] { return c.on_evaluation(info); });
-    }
-    return true;
-  };
-  bool going = true;
-  ((going = tell(callbacks) && going), ...);
-  return going;
-}
-template <class... Callbacks>
-void notify(const std::filesystem::path& checkpoint, Callbacks&... callbacks) {
-  [[maybe_unused]] const auto tell = [&](auto& c) {
-    if constexpr (requires { c.on_checkpoint(checkpoint); }) c.on_checkpoint(checkpoint);
-  };
-  (tell(callbacks), ...);
-}
-template <class... Callbacks>
-void notify(const TrainResult& result, Callbacks&... callbacks) {
-  [[maybe_unused]] const auto tell = [&](auto& c) {
-    if constexpr (requires { c.on_end(result); }) c.on_end(result);
-  };
-  (tell(callbacks), ...);
-}
+class AudienceOf final : public Audience {
+ public:
+  explicit AudienceOf(Callbacks&... callbacks) : callbacks_(callbacks...) {}
+
+  bool tell(const StepInfo& info) override {
+    return all([&](auto& c) {
+      if constexpr (requires { c.on_step(info); }) return goes_on([&] { return c.on_step(info); });
+      return true;
+    });
+  }
+  bool tell(const EvaluationInfo& info) override {
+    return all([&](auto& c) {
+      if constexpr (requires { c.on_evaluation(info); }) {
+        return goes_on([&] { return c.on_evaluation(info); });
+      }
+      return true;
+    });
+  }
+  bool tell(const std::filesystem::path& checkpoint) override {
+    return all([&](auto& c) {
+      if constexpr (requires { c.on_checkpoint(checkpoint); }) c.on_checkpoint(checkpoint);
+      return true;
+    });
+  }
+  bool tell(const TrainResult& result) override {
+    return all([&](auto& c) {
+      if constexpr (requires { c.on_end(result); }) c.on_end(result);
+      return true;
+    });
+  }
+
+ private:
+  template <class Tell>
+  bool all(Tell tell) {
+    bool going = true;
+    std::apply([&](auto&... c) { ((going = tell(c) && going), ...); }, callbacks_);
+    return going;
+  }
+  std::tuple<Callbacks&...> callbacks_;
+};
+
+}  // namespace detail
 
 }  // namespace hooked

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <variant>
 
+#include "hooked/core/hash.hpp"
+#include "hooked/io/config_json.hpp"
 #include "hooked/train/checkpoint.hpp"
 #include "hooked/train/job.hpp"
 #include "hooked/train/options.hpp"
@@ -50,6 +53,24 @@ inline void check_options(const TrainOptions& o, bool has_epochs) {
   }
 }
 
+/// Tells models apart whose weights do not fit each other.
+template <Scalar T>
+std::string kind_of(const TrainedModel<T>& model) {
+  if (model.config() != nullptr) return config_to_json(*model.config()).dump();
+  std::string all;
+  for (const auto& entry : model.parameters().layout()) {
+    all += text(all.empty() ? "" : " ", entry.name, entry.shape);
+  }
+  return all;
+}
+
+/// Changes with every weight.
+template <Scalar T>
+std::string weights_fingerprint(const TrainedModel<T>& model) {
+  const Tensor<T>& slab = model.parameters().slab();
+  return Hash().add(std::span(slab.data(), static_cast<std::size_t>(slab.numel()))).digits();
+}
+
 /// What must agree for a run to go on from a checkpoint with the bits of an uninterrupted one.
 template <Scalar T>
 typename Checkpoint<T>::Facts run_facts(const Together<T>& models, Job<T>& job,
@@ -68,8 +89,8 @@ typename Checkpoint<T>::Facts run_facts(const Together<T>& models, Job<T>& job,
                                       {"keep_best", o.keep_best ? "true" : "false"}};
   for (const TrainedModel<T>& model : models) {
     const std::string of = models.size() == 1 ? "" : " of " + model.name();
-    facts["config" + of] = model.kind();
-    if (model.is_frozen()) facts["frozen weights" + of] = model.fingerprint();
+    facts["config" + of] = kind_of(model);
+    if (model.is_frozen()) facts["frozen weights" + of] = weights_fingerprint(model);
   }
   return facts;
 }
@@ -103,7 +124,7 @@ template <Scalar T>
 void check_same_weights(const Ranks& ranks, const Together<T>& models, const char* when) {
   if (ranks.size() == 1) return;
   Hash hash;
-  for (const TrainedModel<T>& model : models) hash.add(model.fingerprint());
+  for (const TrainedModel<T>& model : models) hash.add(weights_fingerprint(model));
   ranks.check_same(text("train: the weights ", when), hash.value());
 }
 

@@ -1,78 +1,50 @@
 // train: the loop that makes models learn data.
 #pragma once
 
-#include <chrono>
+#include <functional>
 #include <memory>
-#include <string>
+#include <type_traits>
 
-#include "hooked/train/training.hpp"
+#include "hooked/nn/transformer.hpp"
+#include "hooked/train/callbacks.hpp"
+#include "hooked/train/job.hpp"
+#include "hooked/train/options.hpp"
+#include "hooked/train/trained_model.hpp"
 
 namespace hooked {
 
 namespace detail {
 
-template <Scalar T, class... Callbacks>
-TrainResult run(Training<T>& run, Callbacks&... callbacks) {
-  const auto start = std::chrono::steady_clock::now();
-  const TrainOptions& options = run.options();
-  run.open();
-  TrainResult result;
-  bool going = true;
-  while (going && run.state().step < run.steps()) {
-    const BatchResult batch = run.gradient();
-    // Only now is it known that the weights of the last step are good.
-    const bool checkpoint_due =
-        options.checkpoint_every > 0 && run.state().step % options.checkpoint_every == 0;
-    if (checkpoint_due && !run.is_saved()) run.save(callbacks...);
+template <Scalar T>
+struct JobAndValidation {
+  std::unique_ptr<Job<T>> job;
+  std::unique_ptr<Evaluated<T>> validation;
+};
+template <Scalar T>
+using MakeJob = std::function<JobAndValidation<T>()>;
 
-    const StepInfo info = run.step(batch);
-    going = run.tell(info, callbacks...);
-    const bool is_last = !going || info.step == info.total_steps;
-    const bool due = options.evaluate_every > 0 && info.step % options.evaluate_every == 0;
-    if (run.evaluates() && (due || is_last)) {
-      result.evaluation = run.evaluate();
-      run.judge(*result.evaluation);
-      going = run.tell(EvaluationInfo{info, *result.evaluation}, callbacks...) && going;
-    }
-  }
-  run.check_weights();
-  if (options.checkpoint_every > 0 && !run.is_saved()) run.save(callbacks...);
-  if (options.keep_best) run.take_best();
-  if (run.evaluates() && (options.keep_best || !result.evaluation)) {
-    result.evaluation = run.evaluate();
-  }
-  run.save_models();
-  result.steps = run.state().step;
-  result.loss = run.state().loss;
-  result.stopped_early = result.steps < run.steps();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  run.tell(result, callbacks...);
-  return result;
-}
+/// All of training that knows neither network nor data (training.hpp).
+template <Scalar T>
+TrainResult train(const Together<T>& models, const MakeJob<T>& make_job,
+                  const TrainOptions& options, bool has_epochs, Audience& audience);
 
 /// `model` is what an objective of three arguments is handed.
-template <Scalar T, class Model, class Data, class O, class... Callbacks>
+template <Scalar T, class Model, class Data, class O>
 TrainResult train(const Together<T>& models, const Model& model, const Data& data,
-                  const O& objective, const TrainOptions& options, Callbacks&... callbacks) {
-  const Ranks& ranks = options.ranks != nullptr ? *options.ranks : Ranks::alone();
+                  const O& objective, const TrainOptions& options, Audience& audience) {
   using Batches = decltype(batches_of(data, 0, Seed{}));
   using B = typename Batches::Type;
-  return ranks.together([&] {
-    std::unique_ptr<Job<T>> job;
-    std::unique_ptr<Evaluated<T>> validation;
-    std::unique_ptr<Training<T>> run;
-    ranks.agree([&] {
-      check_options(options, Batch<Data>);
-      job = std::make_unique<JobOf<T, Model, Batches, O>>(
-          model, batches_of(data, options.batch_size, options.seed), objective);
-      if (options.validation) {
-        validation = std::make_unique<EvaluatedOf<T, Model, B, O>>(
-            model, options.validation.template get<B>(), objective, "train: the validation set");
-      }
-      run = std::make_unique<Training<T>>(models, *job, validation.get(), options, ranks);
-    });
-    return detail::run(*run, callbacks...);
-  });
+  const auto make_job = [&] {
+    JobAndValidation<T> made;
+    made.job = std::make_unique<JobOf<T, Model, Batches, O>>(
+        model, batches_of(data, options.batch_size, options.seed), objective);
+    if (options.validation) {
+      made.validation = std::make_unique<EvaluatedOf<T, Model, B, O>>(
+          model, options.validation.template get<B>(), objective, "train: the validation set");
+    }
+    return made;
+  };
+  return train<T>(models, MakeJob<T>(make_job), options, Batch<Data>, audience);
 }
 
 }  // namespace detail
@@ -95,7 +67,8 @@ requires(!std::same_as<std::remove_cvref_t<O>, TrainOptions>) TrainResult
     train(Model<Network>& model, const Data& data, const O& objective, const TrainOptions& options,
           Callbacks&&... callbacks) {
   const Together<typename Model<Network>::T> one({trained("model", model)});
-  return detail::train(one, model, data, objective, options, callbacks...);
+  detail::AudienceOf<std::remove_reference_t<Callbacks>...> audience(callbacks...);
+  return detail::train(one, model, data, objective, options, audience);
 }
 
 /// A token model on cross-entropy.
@@ -110,7 +83,27 @@ TrainResult train(Model<Network>& model, const Data& data, const TrainOptions& o
 template <Scalar T, class Data, class O, TrainCallback... Callbacks>
 TrainResult train(const Together<T>& models, const Data& data, const O& objective,
                   const TrainOptions& options, Callbacks&&... callbacks) {
-  return detail::train(models, models, data, objective, options, callbacks...);
+  detail::AudienceOf<std::remove_reference_t<Callbacks>...> audience(callbacks...);
+  return detail::train(models, models, data, objective, options, audience);
 }
 
+#ifdef HOOKED_COMPILED
+namespace detail {
+extern template TrainResult train(const Together<float>&, const MakeJob<float>&,
+                                  const TrainOptions&, bool, Audience&);
+extern template TrainResult train(const Together<double>&, const MakeJob<double>&,
+                                  const TrainOptions&, bool, Audience&);
+extern template TrainResult train(const Together<float>&, const Model<TransformerNetwork<float>>&,
+                                  const Dataset&, const CrossEntropyLoss&, const TrainOptions&,
+                                  Audience&);
+extern template TrainResult train(const Together<double>&, const Model<TransformerNetwork<double>>&,
+                                  const Dataset&, const CrossEntropyLoss&, const TrainOptions&,
+                                  Audience&);
+}  // namespace detail
+#endif
+
 }  // namespace hooked
+
+#ifndef HOOKED_COMPILED
+#include "hooked/train/training.hpp"
+#endif

@@ -3,14 +3,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
-#include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "hooked/core/hash.hpp"
 #include "hooked/io/model.hpp"
 
 namespace hooked {
@@ -23,55 +19,25 @@ class TrainedModel {
   template <class Network>
   TrainedModel(std::string name, const Model<Network>& model, Parameters<T>* to_train)
       : name_(std::move(name)),
-        kind_(kind_of(model)),
-        parameters_(&model.parameters()),
-        to_train_(to_train),
-        plan_([&model] { return model.plan(); }),
-        n_hooks_([&model] { return model.n_hooks(); }),
-        save_([&model](const std::filesystem::path& directory, bool weights) {
-          if (weights) {
-            save_safetensors(model, directory / "model.safetensors");
-          } else if constexpr (has_config<Network>) {
-            save_json(directory / "config.json", config_to_json(model.network().config()));
-          }
-        }) {}
+        model_(&model),
+        config_(detail::config_of(model)),
+        to_train_(to_train) {}
 
   const std::string& name() const { return name_; }
-  /// Tells models apart whose weights do not fit each other.
-  const std::string& kind() const { return kind_; }
   bool is_frozen() const { return to_train_ == nullptr; }
-  const Parameters<T>& parameters() const { return *parameters_; }
+  const Parameters<T>& parameters() const { return model_->parameters(); }
   /// Not of a frozen one.
   Parameters<T>& to_train() const { return *to_train_; }
-  HookPlan<T> plan() const { return plan_(); }
-  std::size_t n_hooks() const { return n_hooks_(); }
-  /// Writes config.json, where there is a config.
-  void save_config(const std::filesystem::path& directory) const { save_(directory, false); }
-  /// Writes model.safetensors.
-  void save_weights(const std::filesystem::path& directory) const { save_(directory, true); }
-  /// Changes with every weight.
-  std::string fingerprint() const {
-    const Tensor<T>& slab = parameters_->slab();
-    return Hash().add(std::span(slab.data(), static_cast<std::size_t>(slab.numel()))).digits();
-  }
+  HookPlan<T> plan() const { return model_->plan(); }
+  std::size_t n_hooks() const { return model_->n_hooks(); }
+  /// Of the network of the contract; null for any other.
+  const TransformerConfig* config() const { return config_; }
 
  private:
-  template <class Network>
-  static std::string kind_of(const Model<Network>& model) {
-    if constexpr (has_config<Network>) return config_to_json(model.network().config()).dump();
-    std::string all;
-    for (const auto& entry : model.parameters().layout()) {
-      all += text(all.empty() ? "" : " ", entry.name, entry.shape);
-    }
-    return all;
-  }
-
-  std::string name_, kind_;
-  const Parameters<T>* parameters_;
+  std::string name_;
+  const ModelBase<T>* model_;
+  const TransformerConfig* config_;
   Parameters<T>* to_train_;
-  std::function<HookPlan<T>()> plan_;
-  std::function<std::size_t()> n_hooks_;
-  std::function<void(const std::filesystem::path&, bool weights)> save_;
 };
 
 /// The models of one run, which its objective runs as it likes.

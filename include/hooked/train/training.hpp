@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "hooked/train/lanes.hpp"
 #include "hooked/train/metrics.hpp"
 #include "hooked/train/progress.hpp"
+#include "hooked/train/train.hpp"
 
 namespace hooked::detail {
 
@@ -23,7 +26,7 @@ class Training {
  public:
   /// `validation` may be null. Throws ConfigError, ShapeError for options that do not fit.
   Training(const Together<T>& models, Job<T>& job, const Evaluated<T>* validation,
-           const TrainOptions& options, const Ranks& ranks)
+           const TrainOptions& options, const Ranks& ranks, Audience& audience)
       : models_(models),
         job_(job),
         validation_(validation),
@@ -38,7 +41,8 @@ class Training {
                ranks),
         facts_(run_facts(models, job, options, learners_[0].optimizer, lanes_.count())),
         checkpoint_(options.directory, facts_),
-        progress_(options.progress && ranks.is_first()) {}
+        progress_(options.progress && ranks.is_first()),
+        audience_(audience) {}
 
   /// Makes the directory ready and goes on from its checkpoint, if that is wanted. Throws
   /// FormatError, ConfigError where that cannot be, and when ranks are about to do different runs.
@@ -50,7 +54,8 @@ class Training {
       });
       ranks_.agree([&] {
         if (!ranks_.is_first()) return;
-        for (const TrainedModel<T>& model : models_) model.save_config(directory_of(model));
+        for (const TrainedModel<T>& model : models_)
+          if (model.config() != nullptr) save_config(*model.config(), directory_of(model));
         metrics_ = MetricsFile(options_.directory / "metrics.csv", state_.metrics_bytes);
       });
     }
@@ -107,29 +112,33 @@ class Training {
     for (Learner<T>& learner : learners_) learner.parameters->slab() = learner.best;
   }
 
-  /// Tells every listener that cares; false when one of them wants the run to stop.
-  template <class News, class... Callbacks>
-  bool tell(const News& news, Callbacks&... callbacks) {
+  /// Tells everybody who cares; false when one of them wants the run to stop.
+  bool tell(const StepInfo& info) {
     return ranks_.agree([&] {
-      if constexpr (requires { notify(news, progress_, metrics_, callbacks...) ? 0 : 1; }) {
-        return notify(news, progress_, metrics_, callbacks...);
-      } else {
-        notify(news, callbacks...);
-        return true;
-      }
+      progress_.on_step(info);
+      return audience_.tell(info);
     });
+  }
+  bool tell(const EvaluationInfo& info) {
+    return ranks_.agree([&] {
+      progress_.on_evaluation(info);
+      metrics_.on_evaluation(info);
+      return audience_.tell(info);
+    });
+  }
+  void tell(const TrainResult& result) {
+    ranks_.agree([&] { audience_.tell(result); });
   }
 
   bool is_saved() const { return state_.step == saved_step_; }
-  template <class... Callbacks>
-  void save(Callbacks&... callbacks) {
+  void save() {
     ranks_.agree([&] {
       if (!ranks_.is_first()) return;
       state_.metrics_bytes = metrics_.bytes();
       checkpoint_.save(learners_, state_);
     });
     saved_step_ = state_.step;
-    tell(checkpoint_.path(), callbacks...);
+    ranks_.agree([&] { audience_.tell(checkpoint_.path()); });
   }
 
   /// Throws NumericError when training made a weight infinite or NaN, ConfigError when ranks have
@@ -148,7 +157,9 @@ class Training {
     ranks_.agree([&] {
       if (!ranks_.is_first()) return;
       for (const TrainedModel<T>& model : models_) {
-        if (!model.is_frozen()) model.save_weights(directory_of(model));
+        if (!model.is_frozen())
+          save_weights(model.parameters(), model.config(),
+                       directory_of(model) / "model.safetensors");
       }
     });
   }
@@ -245,10 +256,67 @@ class Training {
   typename Checkpoint<T>::Facts facts_;
   Checkpoint<T> checkpoint_;
   ProgressLine progress_;
+  Audience& audience_;
   MetricsFile metrics_{""};
   RunState state_;
   Index saved_step_ = 0;
   bool was_finite_ = true;
 };
+
+template <Scalar T>
+TrainResult run(Training<T>& run) {
+  const auto start = std::chrono::steady_clock::now();
+  const TrainOptions& options = run.options();
+  run.open();
+  TrainResult result;
+  bool going = true;
+  while (going && run.state().step < run.steps()) {
+    const BatchResult batch = run.gradient();
+    // Only now is it known that the weights of the last step are good.
+    const bool checkpoint_due =
+        options.checkpoint_every > 0 && run.state().step % options.checkpoint_every == 0;
+    if (checkpoint_due && !run.is_saved()) run.save();
+
+    const StepInfo info = run.step(batch);
+    going = run.tell(info);
+    const bool is_last = !going || info.step == info.total_steps;
+    const bool due = options.evaluate_every > 0 && info.step % options.evaluate_every == 0;
+    if (run.evaluates() && (due || is_last)) {
+      result.evaluation = run.evaluate();
+      run.judge(*result.evaluation);
+      going = run.tell(EvaluationInfo{info, *result.evaluation}) && going;
+    }
+  }
+  run.check_weights();
+  if (options.checkpoint_every > 0 && !run.is_saved()) run.save();
+  if (options.keep_best) run.take_best();
+  if (run.evaluates() && (options.keep_best || !result.evaluation)) {
+    result.evaluation = run.evaluate();
+  }
+  run.save_models();
+  result.steps = run.state().step;
+  result.loss = run.state().loss;
+  result.stopped_early = result.steps < run.steps();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  run.tell(result);
+  return result;
+}
+
+template <Scalar T>
+TrainResult train(const Together<T>& models, const MakeJob<T>& make_job,
+                  const TrainOptions& options, bool has_epochs, Audience& audience) {
+  const Ranks& ranks = options.ranks != nullptr ? *options.ranks : Ranks::alone();
+  return ranks.together([&] {
+    JobAndValidation<T> made;
+    std::unique_ptr<Training<T>> training;
+    ranks.agree([&] {
+      check_options(options, has_epochs);
+      made = make_job();
+      training = std::make_unique<Training<T>>(models, *made.job, made.validation.get(), options,
+                                               ranks, audience);
+    });
+    return run(*training);
+  });
+}
 
 }  // namespace hooked::detail

@@ -1,0 +1,98 @@
+// How models are written and read: the formats behind io/model.hpp.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hooked/core/compiled.hpp"
+#include "hooked/io/config_json.hpp"
+#include "hooked/io/model.hpp"
+#include "hooked/io/npz.hpp"
+#include "hooked/io/safetensors.hpp"
+
+namespace hooked {
+
+namespace detail {
+
+/// The parameters under the contract's names, to be written; they must outlive the list.
+template <Scalar T>
+std::vector<NamedTensor> named_tensors(const Parameters<T>& parameters) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& entry : parameters.layout()) {
+    tensors.push_back({entry.name, parameters[entry.name]});
+  }
+  return tensors;
+}
+
+template <Scalar T>
+void save_weights(const Parameters<T>& parameters, const TransformerConfig* config,
+                  const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors = named_tensors(parameters);
+  const View<const bool> mask(nullptr, {0, 0});
+  const auto ignore = Tensor<T>::scalar(-std::numeric_limits<T>::infinity());
+  for (Index l = 0; config != nullptr && l < config->n_layers; ++l) {
+    tensors.push_back({text("blocks.", l, ".attn.mask"), mask});
+    tensors.push_back({text("blocks.", l, ".attn.IGNORE"), ignore});
+  }
+  save_safetensors(path, std::move(tensors));
+}
+
+HOOKED_INLINE void save_config(const TransformerConfig& config,
+                               const std::filesystem::path& directory) {
+  save_json(directory / "config.json", config_to_json(config));
+}
+
+template <Scalar T>
+void save_model(const Parameters<T>& parameters, const TransformerConfig* config,
+                const std::filesystem::path& directory) {
+  make_directory(directory);
+  if (config != nullptr) save_config(*config, directory);
+  save_weights(parameters, config, directory / "model.safetensors");
+}
+
+}  // namespace detail
+
+template <Scalar T>
+void save_safetensors(const Parameters<T>& parameters, const std::filesystem::path& path) {
+  save_safetensors(path, detail::named_tensors(parameters));
+}
+
+template <Scalar T>
+void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  Parameters<T> loaded = parameters;
+  for (const std::string& name : file.names()) {
+    if (name.ends_with(".mask") || name.ends_with(".IGNORE")) continue;
+    if (!parameters.contains(name)) {
+      fail<FormatError>(path.string(), ": the model has no parameter \"", name,
+                        "\"; the nearest are: ", nearest_names(name, parameters.names()));
+    }
+    const Shape expected = parameters[name].shape();
+    if (file.shape(name) != expected) {
+      fail<FormatError>(path.string(), ": \"", name, "\" is ", file.shape(name),
+                        ", the model's is ", expected);
+    }
+    loaded.set(name, file.read<T>(name));
+  }
+  for (const std::string& name : parameters.names()) {
+    if (!file.contains(name)) {
+      fail<FormatError>(path.string(), ": the parameter \"", name, "\" is missing");
+    }
+  }
+  parameters = std::move(loaded);
+}
+
+HOOKED_INLINE TransformerConfig load_config(const std::filesystem::path& path) {
+  return config_from_json(load_json(path), path.string());
+}
+
+template <Scalar T>
+void save_npz(const ActivationCache<T>& cache, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, value] : cache) tensors.push_back({name, value});
+  save_npz(path, std::move(tensors));
+}
+
+}  // namespace hooked
