@@ -2,12 +2,11 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string>
-#include <type_traits>
 
 namespace hooked {
 
@@ -32,8 +31,7 @@ class Hash {
   void add_word(Word word) {
     std::uint64_t bits = 0;
     if constexpr (std::floating_point<Word>) {
-      bits =
-          std::bit_cast<std::conditional_t<sizeof(Word) == 4, std::uint32_t, std::uint64_t>>(word);
+      std::memcpy(&bits, &word, sizeof word);
     } else {
       bits = static_cast<std::uint64_t>(word);
     }

@@ -1,7 +1,6 @@
 // Bit comparison: the same seed must give the same bits, and a test of that must say where not.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <iomanip>
 #include <limits>
@@ -13,8 +12,8 @@
 namespace hooked::testing {
 
 /// The bits of a number, as an unsigned integer of its size.
-inline std::uint32_t bits_of(float x) { return std::bit_cast<std::uint32_t>(x); }
-inline std::uint64_t bits_of(double x) { return std::bit_cast<std::uint64_t>(x); }
+inline std::uint32_t bits_of(float x) { return Eigen::numext::bit_cast<std::uint32_t>(x); }
+inline std::uint64_t bits_of(double x) { return Eigen::numext::bit_cast<std::uint64_t>(x); }
 
 /// Where element number `i` in row-major order stands, as "[1, 2]".
 inline std::string position_text(Index i, const Shape& shape) {

@@ -42,8 +42,8 @@ class BatchOrder {
     const Index epoch = this->epoch(step);
     if (shuffled_ && epoch != ordered_epoch_) {
       std::array<char, 32> stream{"epoch "};  // not a string: a step takes nothing from the heap
-      const auto end = std::to_chars(&stream[6], &stream[31], epoch).ptr;
-      Random(seed_, {stream.data(), end}).permutation(order_);
+      std::to_chars(&stream[6], &stream[31], epoch);
+      Random(seed_, stream.data()).permutation(order_);
       ordered_epoch_ = epoch;
     }
     const auto first = static_cast<std::size_t>(step % steps_per_epoch() * batch_size_);

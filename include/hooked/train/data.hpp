@@ -89,8 +89,8 @@ class Draws {
   void prepare(Index step) {
     if (step == step_) return;
     std::array<char, 32> stream{"batch "};  // not a string: a step takes nothing from the heap
-    const auto end = std::to_chars(&stream[6], &stream[31], step).ptr;
-    Random random(seed_, {stream.data(), end});
+    std::to_chars(&stream[6], &stream[31], step);
+    Random random(seed_, stream.data());
     batch_ = source_->draw(random, batch_size_);
     step_ = step;
     const Index drawn = examples_in(*batch_, "train: the batch that was drawn");

@@ -56,9 +56,10 @@ class MetricsFile {
       rows << ',' << e.loss_at[i] << ',' << e.accuracy_at[i];
     }
     rows << '\n';
-    out_ << rows.view() << std::flush;
+    const std::string text = rows.str();
+    out_ << text << std::flush;
     check();
-    bytes_ += rows.view().size();
+    bytes_ += text.size();
   }
 
   /// Bytes of the file so far.
