@@ -1,5 +1,7 @@
-// hooked: small transformers that you can see through. This header includes the whole library;
-// programs that want to compile faster include what they use.
+// hooked: small transformers that you can see through. This header includes what most programs use.
+// What takes a compiler long and few programs need is included by name: decompositions
+// (core/linalg.hpp, fits: interp/fits.hpp), file formats (io/npz.hpp, io/safetensors.hpp,
+// io/config_json.hpp), reports (report/).
 #pragma once
 
 #include "hooked/core/angles.hpp"
@@ -7,7 +9,6 @@
 #include "hooked/core/arithmetic.hpp"
 #include "hooked/core/einsum.hpp"
 #include "hooked/core/error.hpp"
-#include "hooked/core/linalg.hpp"
 #include "hooked/core/matmul.hpp"
 #include "hooked/core/names.hpp"
 #include "hooked/core/print.hpp"
@@ -22,7 +23,6 @@
 #include "hooked/core/walk.hpp"
 //
 #include "hooked/ops/op.hpp"
-#include "hooked/ops/ops.hpp"
 //
 #include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/record.hpp"
@@ -46,9 +46,6 @@
 #include "hooked/nn/transformer.hpp"
 //
 #include "hooked/io/model.hpp"
-#include "hooked/io/npy.hpp"
-#include "hooked/io/npz.hpp"
-#include "hooked/io/safetensors.hpp"
 //
 #include "hooked/train/callbacks.hpp"
 #include "hooked/train/data.hpp"
@@ -60,12 +57,7 @@
 #include "hooked/train/train.hpp"
 //
 #include "hooked/interp/collect.hpp"
-#include "hooked/interp/fits.hpp"
 #include "hooked/interp/head_maps.hpp"
 #include "hooked/interp/histogram.hpp"
 #include "hooked/interp/patching.hpp"
 #include "hooked/interp/sweep.hpp"
-//
-#include "hooked/report/claims.hpp"
-#include "hooked/report/figure.hpp"
-#include "hooked/report/report.hpp"

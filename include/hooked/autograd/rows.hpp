@@ -32,7 +32,8 @@ inline void check_positions(std::string_view what, std::span<const Token> positi
   }
 }
 
-/// x at `positions` alone: [batch, positions, ...]; none given are all. Distinct rows stay distinct.
+/// x at `positions` alone: [batch, positions, ...]; none given are all. Distinct rows stay
+/// distinct.
 template <Scalar T>
 Variable<T> at_positions(Variable<T> x, std::span<const Token> positions) {
   if (positions.empty()) return x;

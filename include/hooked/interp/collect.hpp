@@ -104,4 +104,21 @@ Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Tok
   return logits;
 }
 
+#ifdef HOOKED_COMPILED
+extern template CachedRun<float> collect_at(const Transformer<float>&, View<const Token>, Token,
+                                            const std::vector<std::string>&,
+                                            const std::vector<Hook<float>>&);
+extern template Tensor<float> logits_with(const Transformer<float>&, View<const Token>, Token,
+                                          const std::string&, View<const float>);
+extern template Tensor<float> activations(const Transformer<float>&, const std::string&,
+                                          View<const Token>);
+extern template CachedRun<double> collect_at(const Transformer<double>&, View<const Token>, Token,
+                                             const std::vector<std::string>&,
+                                             const std::vector<Hook<double>>&);
+extern template Tensor<double> logits_with(const Transformer<double>&, View<const Token>, Token,
+                                           const std::string&, View<const double>);
+extern template Tensor<double> activations(const Transformer<double>&, const std::string&,
+                                           View<const Token>);
+#endif
+
 }  // namespace hooked

@@ -144,4 +144,13 @@ Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
                        .reshape({layers, length}));
 }
 
+#ifdef HOOKED_COMPILED
+extern template Tensor<float> patch_resid_pre(const Transformer<float>&, View<const Token>,
+                                              View<const Token>, const Metric<float>&,
+                                              const SweepOptions&);
+extern template Tensor<double> patch_resid_pre(const Transformer<double>&, View<const Token>,
+                                               View<const Token>, const Metric<double>&,
+                                               const SweepOptions&);
+#endif
+
 }  // namespace hooked

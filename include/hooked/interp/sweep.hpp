@@ -191,4 +191,15 @@ Tensor<T> sweep(const Transformer<T>& model, View<const Token> tokens, const std
   return result;
 }
 
+#ifdef HOOKED_COMPILED
+extern template Tensor<float> sweep(const Transformer<float>&, View<const Token>,
+                                    const std::string&, const std::vector<Place>&,
+                                    const ActivationCache<float>&, const Metric<float>&,
+                                    const SweepOptions&);
+extern template Tensor<double> sweep(const Transformer<double>&, View<const Token>,
+                                     const std::string&, const std::vector<Place>&,
+                                     const ActivationCache<double>&, const Metric<double>&,
+                                     const SweepOptions&);
+#endif
+
 }  // namespace hooked

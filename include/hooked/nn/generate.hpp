@@ -111,4 +111,11 @@ Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
   return all;
 }
 
+#ifdef HOOKED_COMPILED
+extern template Tensor<Token> generate(const Transformer<float>&, View<const Token>,
+                                       const GenerateOptions&);
+extern template Tensor<Token> generate(const Transformer<double>&, View<const Token>,
+                                       const GenerateOptions&);
+#endif
+
 }  // namespace hooked
