@@ -36,14 +36,15 @@
 #include "hooked/ops/where.hpp"
 
 /// The list: `each(Op)` for every operation.
-#define HOOKED_OPS(each) \
+#define HOOKED_OPS(each)                                                                     \
   each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores) each(Center) \
-  each(CrossEntropy) each(DivideRows) each(FusedAttention) each(FusedMlp<ReluFunction>) \
-  each(FusedMlp<GeluFunction>) each(FusedMlp<GeluNewFunction>) each(FusedMlp<SiluFunction>) \
-  each(GatherRows) each(Gelu) each(GeluNew) each(HeadLinear) each(L1Norm) each(L2Norm) \
-  each(Linear) each(Multiply) each(Relu) each(RmsScale) each(Scale) each(ScaleColumns) \
-  each(Silu) each(Softmax) each(SquaredError) each(Standardize) each(Subtract) each(Sum) \
-  each(SumHeads) each(Where)
+      each(CrossEntropy) each(DivideRows) each(FusedAttention) each(FusedMlp<ReluFunction>)  \
+          each(FusedMlp<GeluFunction>) each(FusedMlp<GeluNewFunction>)                       \
+              each(FusedMlp<SiluFunction>) each(GatherRows) each(Gelu) each(GeluNew)         \
+                  each(HeadLinear) each(L1Norm) each(L2Norm) each(Linear) each(Multiply)     \
+                      each(Relu) each(RmsScale) each(Scale) each(ScaleColumns) each(Silu)    \
+                          each(Softmax) each(SquaredError) each(Standardize) each(Subtract)  \
+                              each(Sum) each(SumHeads) each(Where)
 
 namespace hooked {
 
@@ -54,6 +55,7 @@ using WithoutFirst = std::tuple<O...>;
 }  // namespace detail
 
 using AllOps = detail::WithoutFirst<void HOOKED_OPS(HOOKED_NEXT_OP)>;
+#undef HOOKED_NEXT_OP
 
 namespace detail {
 template <class List>
