@@ -55,6 +55,7 @@ using WithoutFirst = std::tuple<O...>;
 }  // namespace detail
 
 using AllOps = detail::WithoutFirst<void HOOKED_OPS(HOOKED_NEXT_OP)>;
+#undef HOOKED_NEXT_OP
 
 namespace detail {
 template <class List>
