@@ -20,10 +20,17 @@ if(HOOKED_NATIVE)
   endif()
 endif()
 
-# hooked_program(name source...): one program of ours.
-function(hooked_program name)
+# hooked_program(name source...): one program of ours, of the library compiled once where that is
+# built. hooked_header_only_program: one of the headers alone, as most consumers have it.
+function(hooked_header_only_program name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE hooked::hooked hooked_warnings hooked_native)
+endfunction()
+function(hooked_program name)
+  hooked_header_only_program(${name} ${ARGN})
+  if(TARGET hooked_compiled)
+    target_link_libraries(${name} PRIVATE hooked::compiled)
+  endif()
 endfunction()
 
 # hooked_unit(name source...): units that are compiled when somebody asks, to see whether they do.
