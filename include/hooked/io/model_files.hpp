@@ -1,16 +1,18 @@
 // How models are written and read: the formats behind io/model.hpp.
 #pragma once
 
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hooked/core/compiled.hpp"
+#include "hooked/hooks/cache.hpp"
 #include "hooked/io/config_json.hpp"
-#include "hooked/io/model.hpp"
 #include "hooked/io/npz.hpp"
 #include "hooked/io/safetensors.hpp"
+#include "hooked/nn/parameters.hpp"
 
 namespace hooked {
 

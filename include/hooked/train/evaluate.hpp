@@ -2,7 +2,6 @@
 #pragma once
 
 #include <concepts>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,20 +9,12 @@
 
 #include "hooked/core/thread_pool.hpp"
 #include "hooked/nn/transformer.hpp"
+#include "hooked/train/evaluation.hpp"
 #include "hooked/train/job.hpp"
 #include "hooked/train/ranks.hpp"
 #include "hooked/train/trained_model.hpp"
 
 namespace hooked {
-
-/// Means over all examples and, for token models, for each position where labels are given.
-struct Evaluation {
-  double loss = 0.0;  // of the objective: of token models in nats, over all labels that count
-  /// Of the likeliest token, over all labels that count; NaN for an objective without labels.
-  double accuracy = std::numeric_limits<double>::quiet_NaN();
-  std::vector<double> loss_at = {};      // [label position]
-  std::vector<double> accuracy_at = {};  // [label position]
-};
 
 namespace detail {
 

@@ -5,8 +5,11 @@
 #include <vector>
 
 #include "hooked/core/cuts.hpp"
-#include "hooked/train/evaluate.hpp"
+#include "hooked/core/thread_pool.hpp"
+#include "hooked/train/evaluation.hpp"
+#include "hooked/train/job.hpp"
 #include "hooked/train/lane.hpp"
+#include "hooked/train/ranks.hpp"
 
 namespace hooked::detail {
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -239,6 +240,15 @@ class JobOf : public Job<T> {
   Batches batches_;
   mutable B whole_;
 };
+
+/// What a run is made of, besides its models; made where errors of one rank become those of all.
+template <Scalar T>
+struct JobAndValidation {
+  std::unique_ptr<Job<T>> job;
+  std::unique_ptr<Evaluated<T>> validation;
+};
+template <Scalar T>
+using MakeJob = std::function<JobAndValidation<T>()>;
 
 }  // namespace detail
 

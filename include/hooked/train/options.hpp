@@ -6,9 +6,11 @@
 #include <typeinfo>
 #include <vector>
 
+#include "hooked/hooks/hook.hpp"
 #include "hooked/train/dataset.hpp"
-#include "hooked/train/evaluate.hpp"
+#include "hooked/train/evaluation.hpp"
 #include "hooked/train/optimizer.hpp"
+#include "hooked/train/ranks.hpp"
 #include "hooked/train/schedule.hpp"
 
 namespace hooked {

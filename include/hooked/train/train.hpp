@@ -15,14 +15,6 @@ namespace hooked {
 
 namespace detail {
 
-template <Scalar T>
-struct JobAndValidation {
-  std::unique_ptr<Job<T>> job;
-  std::unique_ptr<Evaluated<T>> validation;
-};
-template <Scalar T>
-using MakeJob = std::function<JobAndValidation<T>()>;
-
 /// All of training that knows neither network nor data (training.hpp).
 template <Scalar T>
 TrainResult train(const Together<T>& models, const MakeJob<T>& make_job,

@@ -9,13 +9,18 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/thread_pool.hpp"
+#include "hooked/io/model_files.hpp"
 #include "hooked/train/callbacks.hpp"
 #include "hooked/train/checkpoint.hpp"
 #include "hooked/train/checks.hpp"
+#include "hooked/train/evaluating.hpp"
+#include "hooked/train/job.hpp"
 #include "hooked/train/lanes.hpp"
 #include "hooked/train/metrics.hpp"
+#include "hooked/train/options.hpp"
 #include "hooked/train/progress.hpp"
-#include "hooked/train/train.hpp"
+#include "hooked/train/trained_model.hpp"
 
 namespace hooked::detail {
 
