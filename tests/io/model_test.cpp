@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "catch.hpp"
+#include "hooked/io/model_files.hpp"
 #include "hooked/testing/bits.hpp"
 #include "io/scratch.hpp"
 

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "hooked/core/softmax.hpp"
+#include "hooked/io/safetensors.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/bits.hpp"
 #include "hooked/train/train.hpp"

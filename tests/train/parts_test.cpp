@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "catch.hpp"
+#include "hooked/io/json.hpp"
 #include "hooked/train/train.hpp"
 #include "io/scratch.hpp"
 

@@ -15,6 +15,7 @@
 #include "catch.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/bits.hpp"
+#include "hooked/train/training.hpp"
 #include "io/scratch.hpp"
 
 using namespace hooked;

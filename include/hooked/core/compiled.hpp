@@ -5,13 +5,6 @@
 // defined inside a class is inline, and compilers instantiate it all the same.
 #pragma once
 
-/// For functions that are no templates: the library defines them once, headers alone inline.
-#ifdef HOOKED_COMPILED
-#define HOOKED_INLINE
-#else
-#define HOOKED_INLINE inline
-#endif
-
 #ifdef HOOKED_COMPILED
 
 #include <Eigen/Core>

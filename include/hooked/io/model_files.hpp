@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/core/compiled.hpp"
 #include "hooked/hooks/cache.hpp"
 #include "hooked/io/config_json.hpp"
 #include "hooked/io/npz.hpp"
@@ -41,8 +40,7 @@ void save_weights(const Parameters<T>& parameters, const TransformerConfig* conf
   save_safetensors(path, std::move(tensors));
 }
 
-HOOKED_INLINE void save_config(const TransformerConfig& config,
-                               const std::filesystem::path& directory) {
+inline void save_config(const TransformerConfig& config, const std::filesystem::path& directory) {
   save_json(directory / "config.json", config_to_json(config));
 }
 
@@ -86,7 +84,7 @@ void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& pa
   parameters = std::move(loaded);
 }
 
-HOOKED_INLINE TransformerConfig load_config(const std::filesystem::path& path) {
+inline TransformerConfig load_config(const std::filesystem::path& path) {
   return config_from_json(load_json(path), path.string());
 }
 

@@ -7,6 +7,7 @@
 
 #include "hooked/nn/transformer.hpp"
 #include "hooked/train/callbacks.hpp"
+#include "hooked/train/evaluate.hpp"
 #include "hooked/train/job.hpp"
 #include "hooked/train/options.hpp"
 #include "hooked/train/trained_model.hpp"
