@@ -54,6 +54,6 @@ int main(int argc, char** argv) {
   train(model, draw(repeated), options);
   const Tensor<double> scores = induction_scores(model, held_out);
   std::cout << "loss " << evaluate(model, held_out).loss << ", induction scores " << scores
-            << "before training at most " << before << "\n";
+            << "\nbefore training at most " << before << "\n";
   return max(scores).item() > 0.5 && before < 0.2 ? 0 : 1;
 }
