@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes what documents repeat: docs/ops.md and the code in README.md and docs/start.md from the
-sources, the tables in README.md and docs/performance.md from the last run of the benchmarks.
+"""Writes what documents repeat: docs/ops.md and the code in README.md, docs/start.md and
+docs/own_model.md from the sources, the tables in README.md and docs/performance.md from the last
+run of the benchmarks.
 
     docs/make_pages.py           writes them
     docs/make_pages.py --check   fails, and says which, where they are out of date
@@ -249,7 +250,7 @@ def main() -> int:
         print("run ./dev bench, then ./dev docs")
         stale = 1
     pages = {"docs/ops.md": ops_page()}
-    for name in ("README.md", "docs/start.md", "docs/performance.md"):
+    for name in ("README.md", "docs/start.md", "docs/own_model.md", "docs/performance.md"):
         pages[name] = with_figures(with_examples((ROOT / name).read_text()), results)
     for name, content in pages.items():
         path = ROOT / name

@@ -49,12 +49,13 @@ int main() {
 
   std::cout << "# All hook points\n\n"
                "In the order in which they fire, which is the order of a cache; `i` counts blocks "
-               "from 0.\nThose that fire when asked for take more work: a hook or a cache asks for "
-               "them by a name or glob\nthat "
-               "writes out their last word (`*.hook_result`), and then heads have inputs of their "
-               "own at\n`hook_attn_in` and `hook_q_input`, "
-               "`hook_k_input`, `hook_v_input`.\nThe models themselves say what stands here "
-               "(`./dev docs` writes it).\n\n"
+               "from 0.\n"
+               "Some take more work and fire when asked for: by a name or glob that writes out "
+               "their last word\n"
+               "(`*.hook_result`), or by one that fits nothing else. With `hook_attn_in` or "
+               "`hook_q_input`,\n"
+               "`hook_k_input`, `hook_v_input`, heads have inputs of their own.\n"
+               "The models themselves say what stands here (`./dev docs` writes it).\n\n"
                "| name | axes | fires |\n| --- | --- | --- |\n";
   for (const hooked::Site& site : usual) {
     std::string name = site.name, axes = code(site.axes_text());

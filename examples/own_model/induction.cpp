@@ -29,13 +29,10 @@ Tensor<double> induction_scores(const Transformer<float>& model, const Dataset& 
       model.run_with_cache(data.tokens, {.names = {"blocks.*.attn.hook_pattern"}}).cache;
   Tensor<double> scores({2, 4});
   for (int layer = 0; layer < 2; ++layer) {
-    const auto& pattern = cache.at("pattern", layer);
+    const Tensor<float> pattern = mean(cache.at("pattern", layer), 0);  // [head, query, key]
     for (Index head = 0; head < 4; ++head) {
-      for (Index i = 0; i < data.size(); ++i) {
-        for (Index p = kHalf; p < kLength; ++p)
-          scores(layer, head) += pattern(i, head, p, p - kHalf + 1);
-      }
-      scores(layer, head) /= static_cast<double>(data.size() * kHalf);
+      for (Index p = kHalf; p < kLength; ++p)
+        scores(layer, head) += pattern(head, p, p - kHalf + 1) / kHalf;
     }
   }
   return scores;
@@ -43,9 +40,8 @@ Tensor<double> induction_scores(const Transformer<float>& model, const Dataset& 
 
 int main(int argc, char** argv) {
   const auto ranks = Ranks::world();
-  TransformerConfig config{.n_layers = 2, .d_model = 64, .n_ctx = kLength, .n_heads = 4};
-  config.d_head = 16;
-  config.d_vocab = kVocabulary;
+  TransformerConfig config{
+      .n_layers = 2, .d_model = 64, .n_ctx = kLength, .d_head = 16, .d_vocab = kVocabulary};
   config.attn_only = true;
   Transformer<float> model(config, Seed{0});
   Random random(Seed{1});
@@ -58,6 +54,6 @@ int main(int argc, char** argv) {
   train(model, draw(repeated), options);
   const Tensor<double> scores = induction_scores(model, held_out);
   std::cout << "loss " << evaluate(model, held_out).loss << ", induction scores " << scores
-            << "before training at most " << before << "\n";
+            << "\nbefore training at most " << before << "\n";
   return max(scores).item() > 0.5 && before < 0.2 ? 0 : 1;
 }
