@@ -10,6 +10,6 @@ set_target_properties(hooked_compiled PROPERTIES
 target_link_libraries(hooked_compiled
   PUBLIC hooked $<BUILD_INTERFACE:hooked_native> PRIVATE $<BUILD_INTERFACE:hooked_warnings>)
 target_compile_definitions(hooked_compiled INTERFACE HOOKED_COMPILED)
-if(HOOKED_HAVE_MARCH_NATIVE)
+if(HOOKED_NATIVE AND HOOKED_HAVE_MARCH_NATIVE)
   target_compile_options(hooked_compiled INTERFACE $<INSTALL_INTERFACE:-march=native>)
 endif()

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "hooked/autograd/arithmetic.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/testing/bits.hpp"
 #include "nn/golden_model.hpp"
@@ -329,6 +330,26 @@ TEST_CASE("A site that fires several times keeps its calls apart") {
   CHECK(equal(edited["v0"], plain["v0"]));
   CHECK_THROWS_WITH(model.run_with_hooks(tiny_tokens(), {zero("hook_embed:1")}),
                     ContainsSubstring("\"hook_embed:1\" never fired"));
+}
+
+TEST_CASE("A cache knows calls and gradients by short name and by number") {
+  const auto model = golden::model(tiny());
+  const std::vector<SiteSelector> names{"*", "blocks.0.hook_q_input"};
+  const auto sum_of = [](Variable<double> logits) { return sum(logits); };
+  const auto cache =
+      model.run_with_cache(tiny_tokens(), {.names = names, .gradient_of = sum_of}).cache;
+  const std::string scale = "blocks.0.ln1.hook_scale";
+  CHECK(equal(cache["scale0ln1:0"], cache[scale + ":0"]));
+  CHECK(equal(cache[scale + ":2"], cache[scale]));
+  CHECK(!equal(cache[scale + "_grad"], cache[scale]));
+  CHECK(equal(cache["scale0ln1_grad"], cache[scale + "_grad"]));
+  CHECK(equal(cache["pattern0_grad"], cache["blocks.0.attn.hook_pattern_grad"]));
+  CHECK(equal(cache["resid_pre0_grad"], cache["blocks.0.hook_resid_pre_grad"]));
+  CHECK_THROWS_WITH(cache["pattern0:1"], ContainsSubstring("does not hold \"pattern0:1\""));
+  // One call alone keeps its number.
+  const auto one = model.run_with_cache(tiny_tokens(), {.names = {scale + ":1", names[1]}}).cache;
+  CHECK(one.names() == std::vector<std::string>{"blocks.0.hook_q_input", scale + ":1"});
+  CHECK(equal(one[scale + ":1"], cache[scale + ":1"]));
 }
 
 TEST_CASE("Short names are taken wherever names are") {

@@ -45,7 +45,9 @@ TEST_CASE("A network of one's own has hooks, a cache and gradients at sites") {
   CHECK(error_of<ConfigError>([&] { (void)model(x, {.stop_at_layer = 0}); }) ==
         "this network's function takes no RunOptions, so stop_at_layer and attention_mask would "
         "change nothing");
-  CHECK(error_of<ConfigError>([&] { (void)model(x, {.positions = {0, 1}}); }) ==
+  CHECK(error_of<ConfigError>([&] {
+          (void)model(x, {.positions = {0, 1}});
+        }) ==
         "the run wants 2 positions, but the network gives [3, 4]: it must take them, as "
         "at_positions(x, pass.positions()) does");
 }
@@ -123,6 +125,19 @@ TEST_CASE("Tokens are checked before a cache takes memory") {
   const Tensor<Token> tokens({1, 1 << 20}, 999);
   CHECK_THAT(error_of<ShapeError>([&] { (void)model.run_with_cache(tokens); }),
              ContainsSubstring("outside the vocabulary"));
+}
+
+TEST_CASE("A matrix that would begin at zero, and a vector that cannot be drawn, are errors") {
+  struct Named {
+    explicit Named(const Builder& b, const std::string& name, Index rank) {
+      b.parameter(name, rank == 1 ? Shape{3} : Shape{3, 3});
+    }
+    Variable<double> operator()(Pass<double>&, Variable<double> x) const { return x; }
+  };
+  CHECK_THAT(error_of<ConfigError>([] { Model<Named>(Seed{0}, std::string("weights"), Index{2}); }),
+             ContainsSubstring("the parameter weights is [3, 3]: matrices have \"W_\""));
+  CHECK_THAT(error_of<ConfigError>([] { Model<Named>(Seed{0}, std::string("W_x"), Index{1}); }),
+             ContainsSubstring("the parameter W_x is [3]"));
 }
 
 TEST_CASE("Modules refuse what they do not know") {

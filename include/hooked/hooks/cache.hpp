@@ -15,8 +15,8 @@
 namespace hooked {
 
 /// Owns what it holds: nothing that happens later changes it. Entries stand in firing order;
-/// gradients, where asked for, follow as "NAME_grad". Of a site that fired more than once, "NAME"
-/// is the last call, as in HookedTransformer, and "NAME:0", "NAME:1", ... are those before it.
+/// gradients, where asked for, follow as "NAME_grad". Of a site that fired more than once,
+/// "NAME:0", "NAME:1", ... are its calls, and "NAME" is the last one, as in HookedTransformer.
 template <Scalar T>
 class ActivationCache {
  public:
@@ -25,13 +25,12 @@ class ActivationCache {
   /// By full name ("blocks.0.attn.hook_q") or short name ("q0", "scale0ln1").
   /// Throws NameError that lists what is held.
   const Tensor<T>& operator[](const std::string& name) const {
-    auto found = by_name_.find(name);
-    if (found == by_name_.end()) found = by_name_.find(act_name(name));
+    const auto found = find(name);
     if (found == by_name_.end()) {
       std::vector<std::string> held;
       for (const auto& [key, value] : entries_) held.push_back(key);
       fail<NameError>("the cache does not hold \"", name, "\"; it holds ", held.size(),
-                      " entries, the nearest are: ", nearest_names(act_name(name), held));
+                      " entries, the nearest are: ", nearest_names(full_name(name), held));
     }
     return entries_[found->second].second;
   }
@@ -40,9 +39,7 @@ class ActivationCache {
   const Tensor<T>& at(std::string_view name, int layer, std::string_view layer_type = "") const {
     return (*this)[act_name(name, layer < 0 ? layer + n_layers() : layer, layer_type)];
   }
-  bool contains(const std::string& name) const {
-    return by_name_.contains(name) || by_name_.contains(act_name(name));
-  }
+  bool contains(const std::string& name) const { return find(name) != by_name_.end(); }
 
   std::size_t size() const { return entries_.size(); }
   auto begin() const { return entries_.begin(); }
@@ -82,6 +79,10 @@ class ActivationCache {
     for (auto& [name, value] : entries_) value = Tensor<T>(value.view().select(0, 0));
   }
 
+  /// Another name for an entry that is there.
+  void alias(const std::string& name, const std::string& entry) {
+    by_name_.emplace(name, by_name_.at(entry));
+  }
   /// Adds an entry at the end, or overwrites the one of that name.
   void insert(const std::string& name, Tensor<T> value) {
     const auto [place, is_new] = by_name_.emplace(name, entries_.size());
@@ -93,6 +94,19 @@ class ActivationCache {
   }
 
  private:
+  // The full name of "pattern0", "pattern0:1", "resid_pre0_grad".
+  static std::string full_name(const std::string& name) {
+    constexpr std::string_view kGradient = "_grad";
+    const bool gradient = name.ends_with(kGradient);
+    const auto end = name.size() - (gradient ? kGradient.size() : 0);
+    const auto colon = std::min(name.find(':'), end);
+    return act_name(name.substr(0, colon)) + name.substr(colon);
+  }
+  auto find(const std::string& name) const {
+    const auto found = by_name_.find(name);
+    return found != by_name_.end() ? found : by_name_.find(full_name(name));
+  }
+
   // Blocks from 0 to the highest that any entry names.
   int n_layers() const {
     int highest = -1;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -62,6 +63,12 @@ class CacheWriter {
     entry->write(part, cut ? first : 0);
   }
 
+  /// Of this site single calls were asked for: they keep their numbers.
+  void name_by_number(SiteId id) {
+    const std::lock_guard lock(mutex_);
+    by_number_.insert(id);
+  }
+
   /// Everything that was written, in firing order, gradients last.
   ActivationCache<T> finish() {
     ActivationCache<T> cache;
@@ -70,9 +77,12 @@ class CacheWriter {
       const auto next = std::next(entry);
       const bool is_last = next == entries_.end() || std::get<0>(next->first) != is_gradient ||
                            std::get<1>(next->first) != id;
-      cache.insert(
-          text((*sites_)[id].name, is_last ? "" : text(':', call), is_gradient ? "_grad" : ""),
-          entry->second.take());
+      const std::string& name = (*sites_)[id].name;
+      const char* const ending = is_gradient ? "_grad" : "";
+      const std::string numbered = text(name, ':', call, ending);
+      const bool shows_number = !is_last || by_number_.contains(id);
+      cache.insert(shows_number ? numbered : name + ending, entry->second.take());
+      if (!shows_number && call > 0) cache.alias(numbered, name + ending);
     }
     return cache;
   }
@@ -82,6 +92,7 @@ class CacheWriter {
   Index batch_;
   std::mutex mutex_;
   std::map<std::tuple<bool, SiteId, int>, BatchOfParts<T>> entries_;
+  std::set<SiteId> by_number_;
 };
 
 }  // namespace hooked

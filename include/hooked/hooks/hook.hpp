@@ -56,6 +56,8 @@ class SiteSelector {
   const std::string& description() const { return text_; }
   /// Whether this call of a site is meant, the first being 0.
   bool is_meant(int call) const { return !call_ || *call_ == call; }
+  /// The one call that is meant; empty: all.
+  std::optional<int> call() const { return call_; }
 
  private:
   bool writes_out(std::string_view site) const {

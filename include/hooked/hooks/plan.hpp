@@ -36,7 +36,12 @@ class HookPlan {
     auto found = where.resolve(*sites_);
     for (const SiteId id : found) {
       here(id).keep = true;
-      here(id).keep_gradient = gradient;
+      here(id).keep_gradient = here(id).keep_gradient || gradient;
+      if (where.call()) {
+        here(id).kept_calls.push_back(*where.call());
+      } else {
+        here(id).keeps_every_call = true;
+      }
     }
     wanted_.push_back({where.description(), std::move(found)});
     busy_ = true;
@@ -47,7 +52,7 @@ class HookPlan {
   void keep_all(SiteId end, bool gradient) {
     for (SiteId id = 0; id < end; ++id) {
       if ((*sites_)[id].is_optional) continue;
-      here(id).keep = true;
+      here(id).keep = here(id).keeps_every_call = true;
       here(id).keep_gradient = gradient;
     }
     busy_ = true;
@@ -60,6 +65,7 @@ class HookPlan {
     for (Here& at : at_) {
       at.calls = 0;
       at.kept.clear();
+      at.kept_as.clear();
     }
   }
 
@@ -106,10 +112,14 @@ class HookPlan {
       x = act(hook, x, HookPoint{site, call});
       fired = true;
     }
-    if (at.keep) {
+    if (at.keeps(call)) {
       if (at.keep_gradient) x.node().wants_gradient = x.node().keeps_gradient = true;
       at.kept.push_back(x);
-      if (writer_ != nullptr) writer_->write(id, call, false, x.value(), first_example_);
+      at.kept_as.push_back(call);
+      if (writer_ != nullptr) {
+        if (!at.keeps_every_call) writer_->name_by_number(id);
+        writer_->write(id, call, false, x.value(), first_example_);
+      }
     }
     return x;
   }
@@ -152,9 +162,10 @@ class HookPlan {
   void write_gradients() const {
     for (SiteId id = 0; id < sites_->size(); ++id) {
       if (!here(id).keep_gradient) continue;
-      int call = 0;
-      for (Variable<T> kept : here(id).kept) {
-        writer_->write(id, call++, true, kept.tape().gradient(kept), first_example_);
+      const Here& at = here(id);
+      for (std::size_t i = 0; i < at.kept.size(); ++i) {
+        const Variable<T> kept = at.kept[i];
+        writer_->write(id, at.kept_as[i], true, kept.tape().gradient(kept), first_example_);
       }
     }
   }
@@ -183,9 +194,16 @@ class HookPlan {
     std::vector<std::size_t> hooks;
     bool keep = false;
     bool keep_gradient = false;
+    std::vector<int> kept_calls;  // unless every one is kept
+    bool keeps_every_call = false;
     int calls = 0;                  // in this run
-    std::vector<Variable<T>> kept;  // one for each call
+    std::vector<Variable<T>> kept;  // of this run
+    std::vector<int> kept_as;       // the calls that they are
     bool any() const { return keep || !hooks.empty(); }
+    bool keeps(int call) const {
+      return keep && (keeps_every_call ||
+                      std::find(kept_calls.begin(), kept_calls.end(), call) != kept_calls.end());
+    }
   };
 
   Here& here(SiteId id) { return at_[static_cast<std::size_t>(id)]; }

@@ -12,6 +12,7 @@
 
 #include "hooked/core/names.hpp"
 #include "hooked/core/shape.hpp"
+#include "hooked/hooks/act_name.hpp"
 
 namespace hooked {
 
@@ -127,9 +128,11 @@ class SiteTable {
   auto end() const { return sites_.end(); }
 
   bool contains(std::string_view name) const { return number_of(name) >= 0; }
-  /// -1 for a name that there is not. Takes nothing from the heap.
+  /// By full name, which takes nothing from the heap, or short name ("pattern0"); -1 for a name
+  /// that there is not.
   SiteId number_of(std::string_view name) const {
-    const auto found = by_name_.find(name);
+    auto found = by_name_.find(name);
+    if (found == by_name_.end()) found = by_name_.find(act_name(name));
     return found == by_name_.end() ? -1 : found->second;
   }
   /// Throws NameError, with the nearest names, when there is no such site.

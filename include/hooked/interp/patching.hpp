@@ -1,5 +1,5 @@
 // Activation patching: what changes when one activation of a clean run is put into a corrupted one
-// (contract, section 11).
+// (Meng et al., "Locating and editing factual associations in GPT", 2022).
 #pragma once
 
 #include <numeric>

@@ -40,7 +40,15 @@ void initialize(Parameters<T>& parameters, const Init& init, Seed seed) {
   const double r = init.range;
   for (const auto& entry : parameters.layout()) {
     const View<T> W = parameters[entry.name];
-    if (entry.name.find("W_") == std::string::npos) {
+    const bool is_drawn = entry.name.find("W_") != std::string::npos;
+    const bool is_bias = entry.name.find("b_") != std::string::npos;
+    if (is_drawn ? entry.shape.rank() < 2 : entry.shape.rank() >= 2 && !is_bias) {
+      fail<ConfigError>(
+          "the parameter ", entry.name, " is ", entry.shape,
+          ": matrices have \"W_\" in their name, for they are drawn; what begins at 0 "
+          "(or, called \".w\", at 1) is a vector or has \"b_\" in its name");
+    }
+    if (!is_drawn) {
       const T value = entry.name.ends_with(".w") ? T(1) : T(0);
       for_each_element(W, [value](Index, T& number) { number = value; });
       continue;
