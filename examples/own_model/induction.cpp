@@ -1,5 +1,5 @@
-// Two attention-only layers on repeated random sequences, drawn fresh at every step: which heads
-// attend from a token to what followed it the last time?
+// Two attention-only layers on random sequences that repeat after a random number of tokens, drawn
+// fresh at every step: which heads attend from a token to what followed it the last time?
 #include <hooked/hooked.hpp>
 #include <iostream>
 
@@ -7,41 +7,45 @@
 
 using namespace hooked;
 
-constexpr Index kVocabulary = 24, kHalf = 10, kLength = 2 * kHalf;
+constexpr Index kVocabulary = 24, kLength = 24;
 
-// Random tokens, and then the same again; the next token counts where it can be known.
+// Random tokens, the last ones of which come again; their next token counts. How many come again
+// differs from sequence to sequence: a head that only knows positions cannot tell where to look.
 Dataset repeated(Random& random, Index examples) {
   Dataset data{Tensor<Token>({examples, kLength}),
                Tensor<Token>({examples, kLength}, CrossEntropy::kIgnored)};
   for (Index i = 0; i < examples; ++i) {
+    const Index period = 5 + random.below(8), again = kLength - period;
     for (Index p = 0; p < kLength; ++p) {
       data.tokens(i, p) =
-          p < kHalf ? static_cast<Token>(random.below(kVocabulary)) : data.tokens(i, p - kHalf);
-      if (p > kHalf) data.labels(i, p - 1) = data.tokens(i, p);
+          p < again ? static_cast<Token>(random.below(kVocabulary)) : data.tokens(i, p - period);
+      if (p > again) data.labels(i, p - 1) = data.tokens(i, p);
     }
   }
   return data;
 }
 
-// [layer, head]: mean attention from the second half to the token after the first occurrence.
+// [layer, head]: mean attention from tokens that come again to the one after their first.
 Tensor<double> induction_scores(const Transformer<float>& model, const Dataset& data) {
-  const auto cache =
-      model.run_with_cache(data.tokens, {.names = {"blocks.*.attn.hook_pattern"}}).cache;
+  const auto cache = model.run_with_cache(data.tokens, {.names = {"*.hook_pattern"}}).cache;
   Tensor<double> scores({2, 4});
-  for (int layer = 0; layer < 2; ++layer) {
-    const Tensor<float> pattern = mean(cache.at("pattern", layer), 0);  // [head, query, key]
-    for (Index head = 0; head < 4; ++head) {
-      for (Index p = kHalf; p < kLength; ++p)
-        scores(layer, head) += pattern(head, p, p - kHalf + 1) / kHalf;
+  double counted = 0;
+  for (Index i = 0; i < data.size(); ++i) {
+    Index again = 0;
+    while (data.labels(i, again) == CrossEntropy::kIgnored) ++again;
+    const Index period = kLength - again;
+    for (Index p = again; p < kLength; ++p, ++counted) {
+      for (int n = 0; n < 8; ++n)
+        scores(n / 4, n % 4) += cache.at("pattern", n / 4)(i, n % 4, p, p - period + 1);
     }
   }
-  return scores;
+  return (1.0 / counted) * scores;
 }
 
 int main(int argc, char** argv) {
   const auto ranks = Ranks::world();
-  TransformerConfig config{
-      .n_layers = 2, .d_model = 64, .n_ctx = kLength, .d_head = 16, .d_vocab = kVocabulary};
+  TransformerConfig config{.n_layers = 2, .d_model = 64, .n_ctx = kLength, .d_head = 16};
+  config.d_vocab = kVocabulary;
   config.attn_only = true;
   Transformer<float> model(config, Seed{0});
   Random random(Seed{1});
@@ -50,7 +54,6 @@ int main(int argc, char** argv) {
   TrainOptions options = options_of(argc, argv, ranks);
   options.epochs = 0;
   options.steps = 1500;
-  options.batch_size = 64;
   train(model, draw(repeated), options);
   const Tensor<double> scores = induction_scores(model, held_out);
   std::cout << "loss " << evaluate(model, held_out).loss << ", induction scores " << scores

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   Model<Autoencoder> sae(Seed{0});
   const auto objective = [&](Pass<float>& pass, const Tensor<float>& x) {
     const auto error = record<SquaredError>({}, sae.forward(pass, x), pass.tape().constant(x));
-    return sum(error) + 1e-4 * sum(record<L1Norm>({}, pass.activation("hook_features")));
+    return sum(error) + 4e-3 * sum(record<L1Norm>({}, pass.activation("hook_features")));
   };
   TrainOptions of_sae = options;
   of_sae.directory /= "sae";
