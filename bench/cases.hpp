@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/nn/config.hpp"
 #include "hooked/train/dataset.hpp"
 #include "hooked/train/options.hpp"
 
