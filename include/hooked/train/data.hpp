@@ -20,8 +20,8 @@ struct Source {
   Draw draw;
 };
 
-/// Draws the batch of every step anew: `draw(random, examples)` gives a Batch of that many, from
-/// `random` alone. The random numbers are those of (seed, step), so a run can start anywhere.
+/// DrawnBatches the batch of every step anew: `draw(random, examples)` gives a Batch of that many,
+/// from `random` alone. The random numbers are those of (seed, step), so a run can start anywhere.
 ///
 ///   train(model, hooked::draw([](hooked::Random& random, hooked::Index examples) {
 ///           return repeated_sequences(random, examples);
@@ -68,13 +68,13 @@ class Batches {
 
 /// A source, step by step.
 template <class Draw>
-class Draws {
+class DrawnBatches {
  public:
   using Type = std::remove_cvref_t<std::invoke_result_t<const Draw&, Random&, Index>>;
   static_assert(Batch<Type>, "what a source draws must be a Batch (train/batch.hpp)");
 
   /// `source` must outlive it. Throws ConfigError without a batch size.
-  Draws(const Source<Draw>& source, Index batch_size, Seed seed)
+  DrawnBatches(const Source<Draw>& source, Index batch_size, Seed seed)
       : source_(&source), batch_size_(batch_size), seed_(seed) {
     if (batch_size < 1) {
       fail<ConfigError>("train: batch_size is ", batch_size, ", but data that is drawn needs one");
@@ -125,7 +125,7 @@ Batches<B> batches_of(const B& set, Index batch_size, Seed seed) {
   return {set, batch_size, seed};
 }
 template <class Draw>
-Draws<Draw> batches_of(const Source<Draw>& source, Index batch_size, Seed seed) {
+DrawnBatches<Draw> batches_of(const Source<Draw>& source, Index batch_size, Seed seed) {
   return {source, batch_size, seed};
 }
 
