@@ -16,6 +16,71 @@
 
 namespace hooked {
 
+namespace detail {
+
+// Blocks of 2^17 numbers (in float half a megabyte), but enough rows to be worth packing weights.
+inline Index rows_of_mlp_block(Index width, Index rows) {
+  constexpr Index kNumbers = Index{1} << 17, kFewest = 48;
+  return std::min(rows, std::max(kFewest, kNumbers / std::max<Index>(1, width)));
+}
+
+template <class T>
+MatrixMap<T> mlp_block(T* data, Index n, Index width) {
+  return {data, n, width, Eigen::OuterStride<>(width)};
+}
+template <class T>
+MatrixMap<T> mlp_rows(const auto& m, Index first, Index n) {
+  return {row_of(m, first), n, m.cols(), Eigen::OuterStride<>(m.outerStride())};
+}
+
+// One of each for a scalar, which the activations share.
+template <Scalar T>
+[[gnu::noinline]] void fused_mlp(const RowFunction<T>& f, View<const T> x, View<const T> W_in,
+                                 View<const T> b_in, View<const T> W_out, View<const T> b_out,
+                                 View<T> out, View<T> pre) {
+  const auto X = x.matrix();
+  const auto Out = out.matrix(), Pre = pre.matrix();
+  const Index width = W_in.size(1);
+  const Index block_rows = rows_of_mlp_block(width, X.rows());
+  HOOKED_SCRATCH(T, post, block_rows * width);
+  for (Index r = 0; r < X.rows(); r += block_rows) {
+    const Index n = std::min(block_rows, X.rows() - r);
+    set_product(mlp_rows<const T>(X, r, n), W_in.matrix(), in_order("fused_mlp: b_in", b_in),
+                mlp_rows<T>(Pre, r, n));
+    f.value(n * width, post, row_of(Pre, r));
+    set_product(mlp_block<const T>(post, n, width), W_out.matrix(),
+                in_order("fused_mlp: b_out", b_out), mlp_rows<T>(Out, r, n));
+  }
+}
+
+template <Scalar T>
+[[gnu::noinline]] void fused_mlp_backward(const RowFunction<T>& f, View<const T> x,
+                                          View<const T> W_in, View<const T> W_out,
+                                          View<const T> pre, View<const T> dout, Acc<T> dx,
+                                          Acc<T> dW_in, Acc<T> db_in, Acc<T> dW_out,
+                                          Acc<T> db_out) {
+  const auto X = x.matrix(), Pre = pre.matrix(), dOut = dout.matrix();
+  const Index width = W_in.size(1), block_rows = rows_of_mlp_block(width, X.rows());
+  HOOKED_SCRATCH(T, post, block_rows * width);
+  HOOKED_SCRATCH(T, dpre, block_rows * width);
+  const Acc<T> dx_rows = dx.reshape({X.rows(), X.cols()});
+  for (Index r = 0; r < X.rows(); r += block_rows) {
+    const Index n = std::min(block_rows, X.rows() - r);
+    const auto dout_r = mlp_rows<const T>(dOut, r, n);
+    set_product(dout_r, W_out.matrix().transpose(), mlp_block<T>(dpre, n, width));
+    f.value(n * width, post, row_of(Pre, r));
+    f.slope(n * width, dpre, row_of(Pre, r), dpre, false);
+    const auto dpre_r = mlp_block<const T>(dpre, n, width);
+    dW_out.add_product(mlp_block<const T>(post, n, width).transpose(), dout_r);
+    db_out.add_column_sums(dout_r);
+    dW_in.add_product(mlp_rows<const T>(X, r, n).transpose(), dpre_r);
+    db_in.add_column_sums(dpre_r);
+    dx_rows.slice(0, r, r + n).add_product(dpre_r, W_in.matrix().transpose());
+  }
+}
+
+}  // namespace detail
+
 /// `Function` as for Pointwise.
 template <class Function>
 struct FusedMlp {
@@ -51,20 +116,7 @@ struct FusedMlp {
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> W_in, View<const T> b_in,
                       View<const T> W_out, View<const T> b_out, View<T> out, View<T> pre) {
-    const auto X = x.matrix();
-    const auto Out = out.matrix(), Pre = pre.matrix();
-    const Index width = W_in.size(1);
-    const Index block_rows = rows_of_block(width, X.rows());
-    HOOKED_SCRATCH(T, post, block_rows * width);
-    for (Index r = 0; r < X.rows(); r += block_rows) {
-      const Index n = std::min(block_rows, X.rows() - r);
-      set_product(rows<const T>(X, r, n), W_in.matrix(), in_order("fused_mlp: b_in", b_in),
-                  rows<T>(Pre, r, n));
-      const auto value = [](const Packet<T>& v) { return Function::template value<T>(v); };
-      map_packets(n * width, post, value, static_cast<const T*>(row_of(Pre, r)));
-      set_product(block<const T>(post, n, width), W_out.matrix(),
-                  in_order("fused_mlp: b_out", b_out), rows<T>(Out, r, n));
-    }
+    detail::fused_mlp(detail::row_function<Function, T>, x, W_in, b_in, W_out, b_out, out, pre);
   }
 
   template <Scalar T>
@@ -72,29 +124,8 @@ struct FusedMlp {
                        View<const T> W_out, View<const T>, View<const T>, View<const T> pre,
                        View<const T> dout, Acc<T> dx, Acc<T> dW_in, Acc<T> db_in, Acc<T> dW_out,
                        Acc<T> db_out) {
-    const auto X = x.matrix(), Pre = pre.matrix(), dOut = dout.matrix();
-    const Index width = W_in.size(1), block_rows = rows_of_block(width, X.rows());
-    HOOKED_SCRATCH(T, post, block_rows * width);
-    HOOKED_SCRATCH(T, dpre, block_rows * width);
-    const Acc<T> dx_rows = dx.reshape({X.rows(), X.cols()});
-    for (Index r = 0; r < X.rows(); r += block_rows) {
-      const Index n = std::min(block_rows, X.rows() - r);
-      const auto dout_r = rows<const T>(dOut, r, n);
-      set_product(dout_r, W_out.matrix().transpose(), block<T>(dpre, n, width));
-      const T *const p = row_of(Pre, r), *const dpost = dpre;
-      const auto value = [](const Packet<T>& v) { return Function::template value<T>(v); };
-      const auto slope = [](const Packet<T>& v, const Packet<T>& d) {
-        return Eigen::internal::pmul(d, Function::template slope<T>(v));
-      };
-      map_packets(n * width, post, value, p);
-      map_packets(n * width, dpre, slope, p, dpost);
-      const auto dpre_r = block<const T>(dpre, n, width);
-      dW_out.add_product(block<const T>(post, n, width).transpose(), dout_r);
-      db_out.add_column_sums(dout_r);
-      dW_in.add_product(rows<const T>(X, r, n).transpose(), dpre_r);
-      db_in.add_column_sums(dpre_r);
-      dx_rows.slice(0, r, r + n).add_product(dpre_r, W_in.matrix().transpose());
-    }
+    detail::fused_mlp_backward(detail::row_function<Function, T>, x, W_in, W_out, pre, dout, dx,
+                               dW_in, db_in, dW_out, db_out);
   }
 
   static std::vector<Sample<Args>> samples() {
@@ -102,22 +133,6 @@ struct FusedMlp {
             {{}, {{2, 3, 1}, {1, 2}, {2}, {2, 3}, {3}}},
             {{}, {{100, 2}, {2, 3000}, {3000}, {3000, 1}, {1}}},
             {{}, {{96, 32}, {32, 128}, {128}, {128, 32}, {32}}}};
-  }
-
- private:
-  // Blocks of 2^17 numbers (in float half a megabyte), but enough rows to be worth packing weights.
-  static Index rows_of_block(Index width, Index rows) {
-    constexpr Index kNumbers = Index{1} << 17, kFewest = 48;
-    return std::min(rows, std::max(kFewest, kNumbers / std::max<Index>(1, width)));
-  }
-
-  template <class T>
-  static MatrixMap<T> block(T* data, Index n, Index width) {
-    return {data, n, width, Eigen::OuterStride<>(width)};
-  }
-  template <class T>
-  static MatrixMap<T> rows(const auto& m, Index first, Index n) {
-    return {row_of(m, first), n, m.cols(), Eigen::OuterStride<>(m.outerStride())};
   }
 };
 

@@ -115,7 +115,22 @@ class Acc {
       add_rows([&](Index) { return f; }, x...);
     }
   }
-  /// The same row by row: `f_of(r)` gives the f of row r.
+  /// Adds what `f(n, to, x, dy, adds)` gives for rows of n numbers; not `adds` is to be written.
+  void add_by(void (*f)(Index, T*, const T*, const T*, bool), View<const T> x,
+              View<const T> dy) const {
+    if (!*this) return;
+    if (gradient_.is_contiguous() && x.is_contiguous() && dy.is_contiguous()) {
+      f(gradient_.numel(), gradient_.data(), x.data(), dy.data(), *touched_);
+    } else {
+      const auto to = gradient_.matrix();
+      const auto X = x.matrix(), dY = dy.matrix();
+      for (Index r = 0; r < to.rows(); ++r) {
+        f(to.cols(), row_of(to, r), row_of(X, r), row_of(dY, r), *touched_);
+      }
+    }
+    *touched_ = true;
+  }
+  /// The same as add_map row by row: `f_of(r)` gives the f of row r.
   template <class MakeF, std::same_as<View<const T>>... X>
   void add_rows(MakeF f_of, X... x) const {
     if (!*this) return;
