@@ -6,7 +6,10 @@
 #include <numeric>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "hooked/core/compiled.hpp"
 
 namespace hooked {
 
@@ -27,22 +30,28 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// The `count` names nearest to `wanted`, as "a, b, c" for an error text.
-inline std::string nearest_names(std::string_view wanted, const std::vector<std::string>& names,
-                                 std::size_t count = 3) {
+HOOKED_INLINE std::string nearest_names(std::string_view wanted,
+                                        const std::vector<std::string>& names,
+                                        std::size_t count = 3);
+
+#ifndef HOOKED_COMPILED
+[[gnu::cold]] inline std::string nearest_names(std::string_view wanted,
+                                               const std::vector<std::string>& names,
+                                               std::size_t count) {
   std::vector<std::pair<std::size_t, std::size_t>> ranked;
   for (std::size_t i = 0; i < names.size(); ++i) {
     // A name that contains what was typed is near, however long it is.
     const bool contains = !wanted.empty() && names[i].find(wanted) != std::string::npos;
     ranked.emplace_back(contains ? 1 : edit_distance(wanted, names[i]), i);
   }
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(ranked.begin(), ranked.end());  // of names equally near the first comes first
   std::string joined;
   for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i) {
     joined += (i == 0 ? "" : ", ") + names[ranked[i].second];
   }
   return joined;
 }
+#endif
 
 /// Whether `name` fits `pattern`, where `*` stands for any run of characters and `?` for one.
 inline bool matches_glob(std::string_view name, std::string_view pattern) {
