@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Checks the layers of include/hooked: a folder may include only from itself and from folders above
-it in LAYERS, without circles, in one form, and every header guards itself.
+it in LAYERS, without circles, in one form, and every header guards itself. A header that names a
+type includes the header that defines it, so that what it uses is what it says it uses; BASICS come
+with whatever is included.
 
     check_layers.py [ROOT]         checks ROOT (default: the include folder of this repository)
     check_layers.py --self-test    feeds itself bad trees and expects each of them to be refused
@@ -14,6 +16,7 @@ import tempfile
 LAYERS = ["core", "ops", "autograd", "hooks", "nn", "io", "train", "interp", "report", "testing"]
 ORDER = ", ".join(LAYERS)
 UMBRELLA = "hooked/hooked.hpp"
+BASICS = {f"hooked/core/{name}.hpp" for name in ("error", "packets", "shape", "strides", "tensor", "view")}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]*)[>"]')
 
 
@@ -63,7 +66,42 @@ def check(root):
                 if header == UMBRELLA and layer(included) < highest:
                     errors.append(f"{where}: {included} is out of order, which is {ORDER}")
                 highest = layer(included)
-    return len(headers), errors + circles(headers, edges)
+    texts = {header: headers[header].read_text(encoding="utf-8") for header in edges}
+    return len(headers), errors + circles(headers, edges) + indirect_uses(headers, texts)
+
+
+def code_of(text):
+    """Without comments, texts and includes."""
+    text = re.sub(r'"(?:\\.|[^"\\\n])*"', '""', re.sub(r"^\s*#\s*include.*$", "", text, flags=re.M))
+    return re.sub(r"//.*", "", text)
+
+
+def defined_types(code):
+    """Types, concepts and aliases at the margin, as our layout has them in a namespace."""
+    pattern = r"^(?:class|struct|enum class|concept|using) ([A-Z]\w+)\b(?!\s*;)|^using ([A-Z]\w+) ="
+    return {a or b for a, b in re.findall(pattern, code, flags=re.M)}
+
+
+def names_of_its_own(code):
+    """Types that a header declares in any way: also inside of others, ahead, or as parameters."""
+    return set(re.findall(r"\b(?:class|struct|typename|using|concept|Scalar|Batch) ([A-Z]\w+)\b", code))
+
+
+def indirect_uses(headers, texts):
+    """One error for every type that is used from a header which is not included."""
+    codes = {header: code_of(text) for header, text in texts.items() if header != UMBRELLA}
+    definers = {}
+    for header, code in codes.items():
+        for name in defined_types(code):
+            definers.setdefault(name, set()).add(header)
+    errors = []
+    for header, code in codes.items():
+        included = set(re.findall(r'#include "([^"]+)"', texts[header])) | BASICS | {header}
+        for name in sorted(set(re.findall(r"\b[A-Z]\w+\b", code)) - names_of_its_own(code)):
+            homes = definers.get(name, set())
+            if len(homes) == 1 and not homes & included:
+                errors.append(f"{headers[header]}:1: uses {name}, but does not include {min(homes)}")
+    return errors
 
 
 def circles(headers, edges):
@@ -95,7 +133,8 @@ def self_test():
     good = {"hooked.hpp": once + core_a + "\n" + ops_b,
             "core/a.hpp": once + "#include <Eigen/Core>\n",
             "ops/b.hpp": once + core_a + '#include "hooked/ops/c.hpp"\n',
-            "ops/c.hpp": once,
+            "ops/c.hpp": once + '// A Fox is no type, "Fox" is a text.\n',
+            "core/fox.hpp": once + "namespace hooked {\nstruct Fox {};\n}\n",
             "testing/t.hpp": once + ops_b}
     bad = {
         "hooked/core/a.hpp:2: core may not include hooked/ops/b.hpp": {"core/a.hpp": once + ops_b},
@@ -116,6 +155,9 @@ def self_test():
         "hooked/core/deep/x.hpp:1: headers live in": {"core/deep/x.hpp": once},
         "hooked/hooked.hpp:3: hooked/core/a.hpp is out of order":
             {"hooked.hpp": once + ops_b + core_a},
+        "hooked/ops/c.hpp:1: uses Box, but does not include hooked/core/box.hpp":
+            {"core/box.hpp": once + "namespace hooked {\nstruct Box {};\n}\n",
+             "ops/c.hpp": once + "namespace hooked {\nBox box;  // of ours\n}\n"},
         "no headers found": None}
 
     def errors_of(tree):

@@ -1,6 +1,5 @@
-// What analysis code uses: einsum, svd and qr, tensors as text, names for error texts.
+// What analysis code uses: einsum, svd and qr, tensors as text.
 #include "hooked/core/einsum.hpp"
-#include "hooked/core/names.hpp"
 #include "hooked/core/print.hpp"
 #include "hooked/core/qr.hpp"
 #include "hooked/core/svd.hpp"
@@ -14,10 +13,6 @@ template std::string printed(const char*, View<const float>, int);
 template std::string printed(const char*, View<const double>, int);
 template std::string printed(const char*, View<const std::int32_t>, int);
 template std::string printed(const char*, View<const Index>, int);
-
-// Inline functions are compiled where they are used.
-[[gnu::used]] std::string (*const kNearestNames)(std::string_view, const std::vector<std::string>&,
-                                                 std::size_t) = &nearest_names;
 
 template Svd<double> thin_svd(const Tensor<double>&);
 template Qr<double> thin_qr(const Tensor<double>&);

@@ -31,13 +31,11 @@ Tensor<double> induction_scores(const Transformer<float>& model, const Dataset& 
   Tensor<double> scores({2, 4});
   double counted = 0;
   for (Index i = 0; i < data.size(); ++i) {
-    Index again = 0;
-    while (data.labels(i, again) == CrossEntropy::kIgnored) ++again;
-    const Index period = kLength - again;
-    for (Index p = again; p < kLength; ++p, ++counted) {
+    Index period = 1;
+    while (data.labels(i, kLength - 1 - period) != CrossEntropy::kIgnored) ++period;
+    for (Index p = kLength - period; p < kLength; ++p, ++counted)
       for (int n = 0; n < 8; ++n)
         scores(n / 4, n % 4) += cache.at("pattern", n / 4)(i, n % 4, p, p - period + 1);
-    }
   }
   return (1.0 / counted) * scores;
 }
@@ -47,16 +45,17 @@ int main(int argc, char** argv) {
   TransformerConfig config{.n_layers = 2, .d_model = 64, .n_ctx = kLength, .d_head = 16};
   config.d_vocab = kVocabulary;
   config.attn_only = true;
+  config.init_mode = InitMode::muP;  // with small embeddings, layer 0 spreads over several tokens
   Transformer<float> model(config, Seed{0});
   Random random(Seed{1});
   const Dataset held_out = repeated(random, 100);
   const double before = max(induction_scores(model, held_out)).item();
   TrainOptions options = options_of(argc, argv, ranks);
   options.epochs = 0;
-  options.steps = 1500;
+  options.steps = 800;
   train(model, draw(repeated), options);
-  const Tensor<double> scores = induction_scores(model, held_out);
+  const Tensor<double> scores = induction_scores(model, held_out), best = max(scores, 1);
   std::cout << "loss " << evaluate(model, held_out).loss << ", induction scores " << scores
             << "\nbefore training at most " << before << "\n";
-  return max(scores).item() > 0.5 && before < 0.2 ? 0 : 1;
+  return best(1) > 0.5 && best(1) > best(0) && before < 0.15 ? 0 : 1;
 }

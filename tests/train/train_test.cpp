@@ -15,7 +15,7 @@
 #include "catch.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/bits.hpp"
-#include "hooked/train/training.hpp"
+#include "hooked/train/loop.hpp"
 #include "io/scratch.hpp"
 
 using namespace hooked;

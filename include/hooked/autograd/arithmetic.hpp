@@ -2,6 +2,13 @@
 #pragma once
 
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/ops/add.hpp"
+#include "hooked/ops/gather_rows.hpp"
+#include "hooked/ops/multiply.hpp"
+#include "hooked/ops/scale.hpp"
+#include "hooked/ops/subtract.hpp"
+#include "hooked/ops/sum.hpp"
 
 namespace hooked {
 

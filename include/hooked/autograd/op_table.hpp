@@ -8,6 +8,7 @@
 
 #include "hooked/autograd/variable.hpp"
 #include "hooked/core/compiled.hpp"
+#include "hooked/ops/op.hpp"
 #ifdef HOOKED_COMPILED
 #include "hooked/ops/ops.hpp"
 #endif

@@ -9,7 +9,9 @@
 
 #include "hooked/autograd/op_table.hpp"
 #include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/ops/gather_rows.hpp"
+#include "hooked/ops/op.hpp"
 #include "hooked/ops/ops.hpp"
 
 namespace hooked {

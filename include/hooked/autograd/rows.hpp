@@ -7,6 +7,10 @@
 #include <string_view>
 
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/core/arena.hpp"
+#include "hooked/ops/gather_rows.hpp"
 
 namespace hooked {
 

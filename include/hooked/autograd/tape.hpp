@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "hooked/autograd/variable.hpp"
+#include "hooked/core/arena.hpp"
 #include "hooked/core/tensor.hpp"
+#include "hooked/ops/op.hpp"
 
 namespace hooked {
 

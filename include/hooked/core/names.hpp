@@ -9,8 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/core/compiled.hpp"
-
 namespace hooked {
 
 /// Levenshtein distance: the least number of single-character edits that turn `a` into `b`.
@@ -30,14 +28,9 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// The `count` names nearest to `wanted`, as "a, b, c" for an error text.
-HOOKED_INLINE std::string nearest_names(std::string_view wanted,
-                                        const std::vector<std::string>& names,
-                                        std::size_t count = 3);
-
-#ifndef HOOKED_COMPILED
 [[gnu::cold]] inline std::string nearest_names(std::string_view wanted,
                                                const std::vector<std::string>& names,
-                                               std::size_t count) {
+                                               std::size_t count = 3) {
   std::vector<std::pair<std::size_t, std::size_t>> ranked;
   for (std::size_t i = 0; i < names.size(); ++i) {
     // A name that contains what was typed is near, however long it is.
@@ -51,7 +44,6 @@ HOOKED_INLINE std::string nearest_names(std::string_view wanted,
   }
   return joined;
 }
-#endif
 
 /// Whether `name` fits `pattern`, where `*` stands for any run of characters and `?` for one.
 inline bool matches_glob(std::string_view name, std::string_view pattern) {

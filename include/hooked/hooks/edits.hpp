@@ -9,9 +9,14 @@
 #include <vector>
 
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/hooks/cache.hpp"
 #include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/site.hpp"
+#include "hooked/ops/add.hpp"
+#include "hooked/ops/scale.hpp"
+#include "hooked/ops/where.hpp"
 
 namespace hooked {
 

@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/hooks/hook.hpp"
 #include "hooked/hooks/plan.hpp"
+#include "hooked/hooks/site.hpp"
 
 namespace hooked {
 

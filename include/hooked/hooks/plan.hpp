@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/hooks/cache_writer.hpp"
 #include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/site.hpp"
 
 namespace hooked {
 

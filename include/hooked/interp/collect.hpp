@@ -8,6 +8,10 @@
 #include <vector>
 
 #include "hooked/core/cuts.hpp"
+#include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/site.hpp"
+#include "hooked/nn/run_options.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {

@@ -5,6 +5,7 @@
 
 #include "hooked/core/arithmetic.hpp"
 #include "hooked/core/linalg.hpp"
+#include "hooked/core/lstsq.hpp"
 
 namespace hooked {
 

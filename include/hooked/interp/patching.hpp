@@ -8,7 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/hook.hpp"
 #include "hooked/interp/sweep.hpp"
+#include "hooked/nn/config.hpp"
+#include "hooked/nn/network.hpp"
+#include "hooked/nn/pass.hpp"
+#include "hooked/nn/run_options.hpp"
+#include "hooked/nn/stream.hpp"
+#include "hooked/nn/transformer.hpp"
 
 namespace hooked {
 

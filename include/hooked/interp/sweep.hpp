@@ -8,7 +8,16 @@
 #include <vector>
 
 #include "hooked/autograd/arithmetic.hpp"
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/core/cuts.hpp"
+#include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/plan.hpp"
+#include "hooked/hooks/site.hpp"
+#include "hooked/nn/pass.hpp"
+#include "hooked/nn/run_options.hpp"
+#include "hooked/nn/stream.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {

@@ -13,6 +13,7 @@
 #include "hooked/core/names.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/nn/config.hpp"
+#include "hooked/nn/kinds.hpp"
 
 namespace hooked {
 

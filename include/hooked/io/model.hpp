@@ -4,6 +4,10 @@
 #include <concepts>
 #include <filesystem>
 
+#include "hooked/hooks/cache.hpp"
+#include "hooked/nn/config.hpp"
+#include "hooked/nn/model.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {

@@ -9,8 +9,10 @@
 
 #include "hooked/hooks/cache.hpp"
 #include "hooked/io/config_json.hpp"
+#include "hooked/io/named_tensor.hpp"
 #include "hooked/io/npz.hpp"
 #include "hooked/io/safetensors.hpp"
+#include "hooked/nn/config.hpp"
 #include "hooked/nn/parameters.hpp"
 
 namespace hooked {

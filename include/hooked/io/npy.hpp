@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "hooked/io/dtype.hpp"
 #include "hooked/io/file.hpp"
 #include "hooked/io/named_tensor.hpp"
 #include "hooked/io/tensor_file.hpp"

@@ -9,7 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/io/file.hpp"
+#include "hooked/io/named_tensor.hpp"
 #include "hooked/io/npy.hpp"
+#include "hooked/io/tensor_file.hpp"
 #include "hooked/io/zip.hpp"
 
 namespace hooked {

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/io/dtype.hpp"
 #include "hooked/io/file.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/io/named_tensor.hpp"

@@ -5,9 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
 #include "hooked/nn/stream.hpp"
+#include "hooked/ops/add_bias.hpp"
+#include "hooked/ops/attention_mix.hpp"
+#include "hooked/ops/attention_scores.hpp"
+#include "hooked/ops/attention_tiles.hpp"
+#include "hooked/ops/fused_attention.hpp"
+#include "hooked/ops/head_linear.hpp"
+#include "hooked/ops/linear.hpp"
+#include "hooked/ops/softmax.hpp"
+#include "hooked/ops/sum_heads.hpp"
 
 namespace hooked {
 

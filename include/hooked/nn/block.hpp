@@ -4,9 +4,17 @@
 #include <optional>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/attention.hpp"
+#include "hooked/nn/builder.hpp"
+#include "hooked/nn/kinds.hpp"
 #include "hooked/nn/mlp.hpp"
 #include "hooked/nn/norm.hpp"
+#include "hooked/nn/pass.hpp"
+#include "hooked/nn/stream.hpp"
+#include "hooked/ops/add.hpp"
+#include "hooked/ops/scale.hpp"
 
 namespace hooked {
 

@@ -5,11 +5,19 @@
 #include <optional>
 #include <vector>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/core/arena.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/kinds.hpp"
 #include "hooked/nn/padding.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
 #include "hooked/nn/stream.hpp"
+#include "hooked/ops/add.hpp"
+#include "hooked/ops/gather_rows.hpp"
+#include "hooked/ops/where.hpp"
 
 namespace hooked {
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "hooked/core/random.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {

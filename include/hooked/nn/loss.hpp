@@ -4,6 +4,10 @@
 #include <cstdint>
 
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/ops/cross_entropy.hpp"
+#include "hooked/ops/squared_error.hpp"
+#include "hooked/ops/sum.hpp"
 
 namespace hooked {
 

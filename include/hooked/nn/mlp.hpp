@@ -3,9 +3,20 @@
 
 #include <string>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/kinds.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/ops/fused_mlp.hpp"
+#include "hooked/ops/gelu.hpp"
+#include "hooked/ops/gelu_new.hpp"
+#include "hooked/ops/linear.hpp"
+#include "hooked/ops/pointwise.hpp"
+#include "hooked/ops/relu.hpp"
+#include "hooked/ops/silu.hpp"
 
 namespace hooked {
 

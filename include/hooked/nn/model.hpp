@@ -6,7 +6,18 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
+#include "hooked/core/cuts.hpp"
+#include "hooked/core/random.hpp"
+#include "hooked/hooks/cache_writer.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/plan.hpp"
+#include "hooked/hooks/site.hpp"
+#include "hooked/nn/builder.hpp"
+#include "hooked/nn/init.hpp"
 #include "hooked/nn/model_base.hpp"
+#include "hooked/nn/pass.hpp"
+#include "hooked/nn/run_options.hpp"
 
 namespace hooked {
 

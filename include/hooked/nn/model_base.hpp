@@ -6,11 +6,19 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
 #include "hooked/core/cuts.hpp"
+#include "hooked/core/random.hpp"
+#include "hooked/hooks/cache_writer.hpp"
 #include "hooked/hooks/edits.hpp"
+#include "hooked/hooks/hook.hpp"
 #include "hooked/hooks/hook_list.hpp"
+#include "hooked/hooks/plan.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/init.hpp"
+#include "hooked/nn/parameters.hpp"
+#include "hooked/nn/pass.hpp"
 #include "hooked/nn/run_options.hpp"
 #include "hooked/nn/workspace.hpp"
 

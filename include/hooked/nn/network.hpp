@@ -5,10 +5,18 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/block.hpp"
+#include "hooked/nn/builder.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/embed.hpp"
+#include "hooked/nn/kinds.hpp"
+#include "hooked/nn/norm.hpp"
+#include "hooked/nn/padding.hpp"
+#include "hooked/nn/pass.hpp"
 #include "hooked/nn/run_options.hpp"
+#include "hooked/nn/stream.hpp"
 #include "hooked/nn/unembed.hpp"
 
 namespace hooked {

@@ -4,9 +4,19 @@
 #include <optional>
 #include <string>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/kinds.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/ops/affine.hpp"
+#include "hooked/ops/center.hpp"
+#include "hooked/ops/divide_rows.hpp"
+#include "hooked/ops/rms_scale.hpp"
+#include "hooked/ops/scale_columns.hpp"
+#include "hooked/ops/standardize.hpp"
 
 namespace hooked {
 

@@ -6,7 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/hooks/plan.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/parameters.hpp"
 
 namespace hooked {

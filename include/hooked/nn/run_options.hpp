@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
 #include "hooked/core/tensor.hpp"
 #include "hooked/hooks/cache.hpp"
 #include "hooked/hooks/hook.hpp"

@@ -3,7 +3,10 @@
 
 #include <utility>
 
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/hook.hpp"
 #include "hooked/nn/model.hpp"
+#include "hooked/nn/pass.hpp"
 
 namespace hooked {
 

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "hooked/autograd/rows.hpp"
+#include "hooked/autograd/variable.hpp"
 
 namespace hooked {
 

@@ -6,9 +6,23 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
+#include "hooked/core/cuts.hpp"
+#include "hooked/core/random.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/plan.hpp"
+#include "hooked/hooks/site.hpp"
+#include "hooked/nn/config.hpp"
+#include "hooked/nn/init.hpp"
 #include "hooked/nn/loss.hpp"
 #include "hooked/nn/model.hpp"
+#include "hooked/nn/model_base.hpp"
 #include "hooked/nn/network.hpp"
+#include "hooked/nn/padding.hpp"
+#include "hooked/nn/pass.hpp"
+#include "hooked/nn/run_options.hpp"
+#include "hooked/nn/stream.hpp"
+#include "hooked/ops/cross_entropy.hpp"
 
 namespace hooked {
 

@@ -3,8 +3,13 @@
 
 #include <string>
 
+#include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/ops/linear.hpp"
 
 namespace hooked {
 

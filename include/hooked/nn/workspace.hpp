@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/denormals.hpp"
 #include "hooked/core/thread_pool.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
 
 namespace hooked {

@@ -2,6 +2,7 @@
 // (contract, 5.2). Backward: dx = dy * w, dw = sum over rows of dy * x, db = sum over rows of dy.
 #pragma once
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/op.hpp"
 
 namespace hooked {

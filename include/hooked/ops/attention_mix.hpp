@@ -3,6 +3,7 @@
 // v_j may be infinite or NaN: it adds nothing, as in the fused op, which hides keys by zeros too.
 #pragma once
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/attention_tiles.hpp"
 #include "hooked/ops/op.hpp"
 

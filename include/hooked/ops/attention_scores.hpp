@@ -4,6 +4,7 @@
 // constant, so what arrives there is dropped.
 #pragma once
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/attention_tiles.hpp"
 #include "hooked/ops/op.hpp"
 

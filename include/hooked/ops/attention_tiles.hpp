@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "hooked/core/sums.hpp"
+#include "hooked/core/tile_product.hpp"
 
 namespace hooked {
 

@@ -2,6 +2,7 @@
 // Backward: dx = dy / s, ds = -sum(dy y) / s.
 #pragma once
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/op.hpp"
 
 namespace hooked {

@@ -5,7 +5,10 @@
 // Queries, keys and values are read where they lie: distinct rows need not be spread out first.
 #pragma once
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/attention_scores.hpp"
+#include "hooked/ops/attention_tiles.hpp"
+#include "hooked/ops/op.hpp"
 #include "hooked/ops/softmax.hpp"
 
 namespace hooked {

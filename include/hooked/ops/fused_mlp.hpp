@@ -11,6 +11,8 @@
 
 #include "hooked/ops/gelu.hpp"
 #include "hooked/ops/gelu_new.hpp"
+#include "hooked/ops/op.hpp"
+#include "hooked/ops/pointwise.hpp"
 #include "hooked/ops/relu.hpp"
 #include "hooked/ops/silu.hpp"
 

@@ -4,6 +4,7 @@
 // with index[i] = r, added in the order of i.
 #pragma once
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/op.hpp"
 
 namespace hooked {

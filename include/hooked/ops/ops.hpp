@@ -22,6 +22,7 @@
 #include "hooked/ops/l2_norm.hpp"
 #include "hooked/ops/linear.hpp"
 #include "hooked/ops/multiply.hpp"
+#include "hooked/ops/op.hpp"
 #include "hooked/ops/relu.hpp"
 #include "hooked/ops/rms_scale.hpp"
 #include "hooked/ops/scale.hpp"

@@ -6,6 +6,7 @@
 
 #include "hooked/ops/center.hpp"
 #include "hooked/ops/divide_rows.hpp"
+#include "hooked/ops/op.hpp"
 #include "hooked/ops/rms_scale.hpp"
 
 namespace hooked {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "hooked/core/sums.hpp"
 #include "hooked/ops/op.hpp"
 
 namespace hooked {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/testing/any_op.hpp"
 #include "hooked/testing/differences.hpp"
 

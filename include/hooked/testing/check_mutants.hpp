@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "hooked/ops/op.hpp"
+#include "hooked/testing/any_op.hpp"
+#include "hooked/testing/differences.hpp"
 #include "hooked/testing/gradcheck.hpp"
 #include "hooked/testing/mutants.hpp"
 

@@ -4,7 +4,11 @@
 //   hooked::testing::check_op<MyOp>().check();   // throws, with every failure in the text
 #pragma once
 
+#include "hooked/ops/op.hpp"
+#include "hooked/testing/any_op.hpp"
+#include "hooked/testing/differences.hpp"
 #include "hooked/testing/op_rules.hpp"
+#include "hooked/testing/op_run.hpp"
 #include "hooked/testing/shape_rules.hpp"
 
 namespace hooked::testing {

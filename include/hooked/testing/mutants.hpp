@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/sums.hpp"
+#include "hooked/ops/op.hpp"
 #include "hooked/testing/any_op.hpp"
 #include "hooked/testing/bits.hpp"
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/ops/op.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/any_op.hpp"
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "hooked/testing/any_op.hpp"
+#include "hooked/testing/differences.hpp"
 #include "hooked/testing/op_rules.hpp"
 
 namespace hooked::testing {

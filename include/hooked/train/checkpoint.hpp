@@ -12,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/io/named_tensor.hpp"
 #include "hooked/io/safetensors.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/train/optimizer.hpp"
 
 namespace hooked {

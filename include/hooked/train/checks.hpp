@@ -12,8 +12,10 @@
 
 #include "hooked/core/hash.hpp"
 #include "hooked/io/config_json.hpp"
+#include "hooked/nn/parameters.hpp"
 #include "hooked/train/checkpoint.hpp"
 #include "hooked/train/job.hpp"
+#include "hooked/train/optimizer.hpp"
 #include "hooked/train/options.hpp"
 #include "hooked/train/ranks.hpp"
 #include "hooked/train/trained_model.hpp"

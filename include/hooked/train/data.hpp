@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "hooked/core/random.hpp"
+#include "hooked/train/batch.hpp"
 #include "hooked/train/batch_order.hpp"
 #include "hooked/train/dataset.hpp"
 

@@ -8,9 +8,14 @@
 #include <vector>
 
 #include "hooked/core/thread_pool.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/nn/network.hpp"
 #include "hooked/nn/transformer.hpp"
+#include "hooked/train/batch.hpp"
+#include "hooked/train/dataset.hpp"
 #include "hooked/train/evaluation.hpp"
 #include "hooked/train/job.hpp"
+#include "hooked/train/objective.hpp"
 #include "hooked/train/ranks.hpp"
 #include "hooked/train/trained_model.hpp"
 

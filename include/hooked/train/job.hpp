@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/train/batch.hpp"
 #include "hooked/train/data.hpp"
 #include "hooked/train/objective.hpp"
 

@@ -6,7 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/variable.hpp"
 #include "hooked/core/cuts.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/hooks/plan.hpp"
 #include "hooked/train/job.hpp"
 #include "hooked/train/trained_model.hpp"
 

@@ -11,9 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/core/cuts.hpp"
 #include "hooked/core/thread_pool.hpp"
+#include "hooked/hooks/hook.hpp"
+#include "hooked/train/job.hpp"
 #include "hooked/train/lane.hpp"
 #include "hooked/train/ranks.hpp"
+#include "hooked/train/shares.hpp"
+#include "hooked/train/trained_model.hpp"
 
 namespace hooked {
 

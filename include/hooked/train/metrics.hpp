@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 
+#include "hooked/train/evaluation.hpp"
 #include "hooked/train/options.hpp"
 
 namespace hooked {

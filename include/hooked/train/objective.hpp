@@ -17,7 +17,12 @@
 
 #include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/rows.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/ops/cross_entropy.hpp"
+#include "hooked/ops/multiply.hpp"
+#include "hooked/ops/squared_error.hpp"
+#include "hooked/train/batch.hpp"
 #include "hooked/train/dataset.hpp"
 
 namespace hooked {

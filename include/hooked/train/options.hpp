@@ -6,7 +6,9 @@
 #include <typeinfo>
 #include <vector>
 
+#include "hooked/core/random.hpp"
 #include "hooked/hooks/hook.hpp"
+#include "hooked/train/batch.hpp"
 #include "hooked/train/dataset.hpp"
 #include "hooked/train/evaluation.hpp"
 #include "hooked/train/optimizer.hpp"

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "hooked/train/evaluation.hpp"
 #include "hooked/train/options.hpp"
 
 namespace hooked {

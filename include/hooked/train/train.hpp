@@ -5,10 +5,15 @@
 #include <memory>
 #include <type_traits>
 
+#include "hooked/core/random.hpp"
+#include "hooked/nn/network.hpp"
 #include "hooked/nn/transformer.hpp"
+#include "hooked/train/batch.hpp"
 #include "hooked/train/callbacks.hpp"
+#include "hooked/train/dataset.hpp"
 #include "hooked/train/evaluate.hpp"
 #include "hooked/train/job.hpp"
+#include "hooked/train/objective.hpp"
 #include "hooked/train/options.hpp"
 #include "hooked/train/trained_model.hpp"
 
@@ -16,7 +21,7 @@ namespace hooked {
 
 namespace detail {
 
-/// All of training that knows neither network nor data (training.hpp).
+/// All of training that knows neither network nor data (loop.hpp).
 template <Scalar T>
 TrainResult train(const Together<T>& models, const MakeJob<T>& make_job,
                   const TrainOptions& options, bool has_epochs, Audience& audience);
@@ -98,5 +103,5 @@ extern template TrainResult train(const Together<double>&, const Model<Transform
 }  // namespace hooked
 
 #ifndef HOOKED_COMPILED
-#include "hooked/train/training.hpp"
+#include "hooked/train/loop.hpp"
 #endif

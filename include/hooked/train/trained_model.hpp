@@ -7,7 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/hooks/plan.hpp"
 #include "hooked/io/model.hpp"
+#include "hooked/nn/config.hpp"
+#include "hooked/nn/model_base.hpp"
+#include "hooked/nn/parameters.hpp"
 
 namespace hooked {
 
