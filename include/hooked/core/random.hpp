@@ -34,16 +34,19 @@ inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> coun
   return counter;
 }
 
+/// What the name of a stream stands for (FNV-1a).
+inline std::uint64_t stream_number(std::string_view stream) {
+  std::uint64_t number = 0xcbf29ce484222325;
+  for (const char c : stream) number = (number ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return number;
+}
+
 /// A sequence of random numbers, named by a seed and a stream. Streams of one seed are independent:
 /// a parameter that draws from the stream of its own name keeps its values when others come or go.
 class Random {
  public:
-  explicit Random(Seed seed, std::string_view stream = "") : seed_(seed.value) {
-    stream_ = 0xcbf29ce484222325;  // FNV-1a
-    for (const char c : stream) {
-      stream_ = (stream_ ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    }
-  }
+  explicit Random(Seed seed, std::string_view stream = "")
+      : seed_(seed.value), stream_(stream_number(stream)) {}
 
   /// 64 random bits.
   std::uint64_t bits() {
