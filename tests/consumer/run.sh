@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# run.sh SOURCE WORK FLAG...: uses the library at SOURCE as its users do, with the compiler $CXX, in
-# the folder WORK, which is emptied first. The flags say where Eigen and nlohmann/json are.
+# run.sh SOURCE BUILD WORK FLAG...: uses the library at SOURCE, built in BUILD, as its users do, with
+# the compiler $CXX, in the folder WORK, which is emptied first. The flags say where Eigen and nlohmann/json are.
 set -euo pipefail
-source=$1 work=$2
-shift 2
+source=$1 build_of_ours=$2 work=$3
+shift 3
 consumer=$source/tests/consumer
 rm -rf "$work"
 mkdir -p "$work"
@@ -58,16 +58,21 @@ for prefix in first moved; do
     fail "find_package took another hooked than that of $work/$prefix"
 done
 
-# With the library compiled, for any processor. Who is built for another does not link.
-quietly cmake -S "$source" -B "$work/compiled" -G Ninja -D CMAKE_INSTALL_PREFIX="$work/third" \
-  -D HOOKED_BUILD_TESTS=OFF -D HOOKED_BUILD_EXAMPLES=OFF -D HOOKED_NATIVE=OFF -D CMAKE_BUILD_TYPE=
-quietly cmake --build "$work/compiled"
-quietly cmake --install "$work/compiled"
-no_flags -r "$work/third/share"
-consume compiled -D WAY=find_package -D TARGET=hooked::compiled -D CMAKE_PREFIX_PATH="$work/third"
+# With the library as it was compiled here. Who is built for another processor does not link.
+quietly cmake --install "$build_of_ours" --prefix "$work/third"
+native=
+if grep -rq -e -march=native "$work/third/share"; then native=-march=native; fi
+echo "== compiled"
+quietly cmake -S "$consumer" -B "$work/find_package_compiled" -G Ninja -D WAY=find_package \
+  -D TARGET=hooked::compiled -D CMAKE_PREFIX_PATH="$work/third"
+quietly cmake --build "$work/find_package_compiled"
+"$work/find_package_compiled/consumer"
 if [ "$(uname -m)" = x86_64 ]; then
   echo "== compiled for other registers"
-  if "$CXX" -std=c++20 -mavx2 -mfma -D HOOKED_COMPILED -I "$source/include" "$@" \
+  other="-mavx2 -mfma"
+  if [ -n "$native" ]; then other=-march=x86-64; fi
+  # shellcheck disable=SC2086 # the flags are words
+  if "$CXX" -std=c++20 $other -D HOOKED_COMPILED -I "$source/include" "$@" \
     "$consumer/main.cpp" -o "$work/other" "$work"/third/lib*/libhooked_compiled.a 2>"$work/log"; then
     fail "a program for other registers links"
   fi

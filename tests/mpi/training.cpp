@@ -9,6 +9,8 @@
 #include <map>
 #include <string>
 
+#include "hooked/io/file.hpp"
+#include "hooked/io/model.hpp"
 #include "hooked/train/train.hpp"
 //
 #include "hooked/testing/alloc_hooks.hpp"  // after Eigen: clang declares what it defines

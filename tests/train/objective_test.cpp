@@ -185,7 +185,7 @@ TEST_CASE("Any network learns, and evaluates without labels") {
   Model<Matrix> model(Seed{0});
   const Tensor<float> x = rows(100);
   const double before = evaluate(model, x, Reconstruction{}).loss;
-  TrainOptions options = plain(300);
+  TrainOptions options = plain(1000);
   options.validation = &x;
   const TrainResult result = train(model, x, Reconstruction{}, options);
   CHECK(before > 0.1);
@@ -244,7 +244,7 @@ TEST_CASE("A run may train one model on what another, frozen one makes") {
     return sum(CrossEntropyLoss{}.losses(decoder.forward(pass, at_equals), batch));
   };
   const scratch::Directory directory;
-  TrainOptions options = plain(120);
+  TrainOptions options = plain(600);
   options.activations = {"blocks.0.hook_resid_post"};
   options.directory = directory.path();
   options.checkpoint_every = 50;

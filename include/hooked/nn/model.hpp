@@ -1,6 +1,7 @@
 // Model<Network>: parameters, hooks and every verb around any network, written once.
 #pragma once
 
+#include <concepts>
 #include <string>
 #include <type_traits>
 #include <utility>
