@@ -101,7 +101,9 @@ class Model
   /// at the pass's positions only, if it names any. Throws Error for any other pass.
   Variable<T> forward(Pass<T>& pass, const Input& input, const RunOptions& options = {}) const;
   /// The same of a variable on the pass's tape: gradients flow through.
-  Variable<T> forward(Pass<T>& pass, Variable<T> input) const requires(Function::takes_variable) {
+  template <std::same_as<Variable<T>> X>
+  requires(Function::takes_variable) Variable<T> forward(Pass<T>& pass, X input)
+  const {
     const auto within = pass.within(this->parameters());
     return network_(pass, input);
   }
