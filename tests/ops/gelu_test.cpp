@@ -64,5 +64,5 @@ TEMPLATE_TEST_CASE(
                               const double du =
                                   std::sqrt(2 / std::numbers::pi) * (1 + 0.134145 * x * x);
                               return (1 + t) / 2 + x / 2 * (1 - t * t) * du;
-                            }) <= tolerance<T>(4e-6));
+                            }) <= tolerance<T>(5e-6));  // 4.2e-6 without fma
 }
