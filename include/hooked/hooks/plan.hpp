@@ -160,6 +160,14 @@ class HookPlan {
     writer_ = &writer;
     first_example_ = first;
   }
+  /// Room for what is kept of tokens [batch, length].
+  void reserve(CacheWriter<T>& writer, Index batch, Index length) const {
+    const AxisSizes sizes{
+        {Axis::batch, batch}, {Axis::pos, length}, {Axis::query, length}, {Axis::key, length}};
+    for (SiteId id = 0; id < sites_->size(); ++id) {
+      if (here(id).keep) writer.reserve(id, (*sites_)[id].shape(sizes));
+    }
+  }
   /// After backward: writes the gradients at the sites that keep theirs.
   void write_gradients() const {
     for (SiteId id = 0; id < sites_->size(); ++id) {

@@ -77,13 +77,7 @@ class Embed {
     return {resid, positions, padding.visible()};
   }
 
- private:
-  struct Rows {
-    Token* token;
-    Token* position;
-    Shape leading;
-  };
-
+  /// Throws ShapeError for tokens that are not [batch, pos], too long or outside the vocabulary.
   void check_tokens(View<const Token> tokens) const {
     if (tokens.rank() != 2 || tokens.numel() == 0) {
       fail<ShapeError>("tokens are ", tokens.shape(), ", they must be [batch, pos] and not empty");
@@ -99,6 +93,13 @@ class Embed {
       }
     });
   }
+
+ private:
+  struct Rows {
+    Token* token;
+    Token* position;
+    Shape leading;
+  };
 
   static Rows all_rows(Pass<T>& pass, View<const Token> tokens, const Token* positions) {
     const auto count = static_cast<std::size_t>(tokens.numel());

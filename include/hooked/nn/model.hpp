@@ -158,6 +158,10 @@ auto Model<Network>::run_with_cache(const Input& input, CacheOptions<T> options)
   }
   const Input batch = as_batch(input);
   CacheWriter<T> writer(this->sites(), examples_of(batch));
+  if constexpr (requires { network_.check(batch); }) {
+    network_.check(batch);  // before memory is taken
+    plan.reserve(writer, batch.size(0), batch.size(1));
+  }
   Tensor<T> output = run(batch, plan, options.run, &writer, options.gradient_of);
   return {options.logits ? std::move(output) : Tensor<T>(), writer.finish()};
 }

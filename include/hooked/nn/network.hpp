@@ -57,6 +57,8 @@ class TransformerNetwork {
     const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
     return from_layer(0, pass, embed_(pass, tokens, padding), options);
   }
+  /// Throws ShapeError for tokens that are not [batch, pos], too long or outside the vocabulary.
+  void check(View<const Token> tokens) const { embed_.check_tokens(tokens); }
   /// From the stream before block `start` on.
   Variable<T> from_layer(Index start, Pass<T>& pass, Stream<T> stream,
                          const RunOptions& options) const {
