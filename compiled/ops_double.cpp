@@ -10,3 +10,4 @@ template Variable<double> record(const OpTable<double>&, const void*,
 HOOKED_OPS(HOOKED_INSTANTIATE)
 
 }  // namespace hooked::detail
+#undef HOOKED_INSTANTIATE

@@ -10,3 +10,4 @@ template Variable<float> record(const OpTable<float>&, const void*,
 HOOKED_OPS(HOOKED_INSTANTIATE)
 
 }  // namespace hooked::detail
+#undef HOOKED_INSTANTIATE

@@ -13,3 +13,4 @@ HOOKED_INSTANTIATE(float)
 HOOKED_INSTANTIATE(double)
 
 }  // namespace hooked
+#undef HOOKED_INSTANTIATE

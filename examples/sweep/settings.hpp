@@ -16,7 +16,7 @@ namespace sweep {
 using hooked::ConfigError;
 using hooked::fail;
 using hooked::FormatError;
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 /// The settings of one run: {"model": {...}, "task": {...}, "training": {...}}, and its seed, which
 /// draws weights, training examples and their order.
@@ -60,7 +60,7 @@ inline void check_keys(const json& value, const std::vector<std::string>& known,
 
 /// Reads {"base": {SECTION: {KEY: VALUE}}, "grid": {"SECTION.KEY": [VALUE, ...]}, "seeds": [0]}.
 /// Only the shape and the keys are judged: a value may be a mistake of one run alone. Runs differ
-/// in the last key of the grid first, and in the seed before that.
+/// in the grid's last key in the file first, and in the seed before that.
 inline Sweep read_sweep(const json& file, const std::string& label) {
   check_keys(file, {"base", "grid", "seeds"}, label);
   json base = file.value("base", json::object());

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "catch.hpp"
 #include "hooked/autograd/record.hpp"
@@ -14,8 +15,6 @@ using namespace hooked::testing;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-const double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 Tensor<double> vector(std::initializer_list<double> numbers) {
   return Tensor<double>({static_cast<Index>(numbers.size())}, numbers);
@@ -101,7 +100,7 @@ TEST_CASE("with_trailing splits the columns of rows") {
 TEST_CASE("An alias may look at a parameter in another order, and so may its gradient") {
   Tape<double> tape;
   const Tensor<double> W({2, 2}, {1, 2, 3, 4}), x({1, 2}, {10, 100});
-  Tensor<double> dW({2, 2}, kNaN);
+  Tensor<double> dW({2, 2}, std::numeric_limits<double>::quiet_NaN());
   const auto leaf = tape.leaf(W, dW);
   const auto turned = tape.alias(leaf, W.transpose(), dW.transpose());
   const std::array<Token, 1> second = {1};
@@ -115,7 +114,7 @@ TEST_CASE("An alias may look at a parameter in another order, and so may its gra
 TEST_CASE("A leaf's gradient is written by the first walk, whatever was there, and then added to") {
   Tape<double> tape;
   const Tensor<double> w = vector({1, 2});
-  Tensor<double> dw({2}, kNaN);
+  Tensor<double> dw({2}, std::numeric_limits<double>::quiet_NaN());
   const auto square = [&] {
     const auto leaf = tape.leaf(w, dw);
     return record<Sum>({}, record<Multiply>({}, leaf, leaf));

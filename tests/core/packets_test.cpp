@@ -80,18 +80,18 @@ TEMPLATE_TEST_CASE("a map may write where it reads", "", float, double) {
 TEMPLATE_TEST_CASE("sums have the same bits at every address and leave out what lies behind", "",
                    float, double) {
   using T = TestType;
-  const T kInf = std::numeric_limits<T>::infinity(), kNaN = std::numeric_limits<T>::quiet_NaN();
+  const T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
   const Tensor<T> x = random_tensor<T>({3 * kPacket<T>}, 1);
   bool right = true;
   at_all_places<T>([&](Index n, Index offset) {
-    const Tensor<T> here = placed(x, n, 0, kNaN), there = placed(x, n, offset, kNaN);
+    const Tensor<T> here = placed(x, n, 0, nan), there = placed(x, n, offset, nan);
     const T *a = here.data(), *b = there.data() + offset;
     right &= bits_of(sum_packets<T>(n, square<T>, a)) == bits_of(sum_packets<T>(n, square<T>, b));
     right &= bits_of(dot(n, a, a)) == bits_of(dot(n, b, b));
     right &=
         bits_of(sum_in_double<T>(n, square<T>, a)) == bits_of(sum_in_double<T>(n, square<T>, b));
     double sum = 0;
-    T top = -kInf;
+    T top = -infinity;
     for (Index i = 0; i < n; ++i) {
       sum += static_cast<double>(x(i)) * static_cast<double>(x(i));
       top = std::max(top, x(i));
@@ -144,10 +144,10 @@ TEMPLATE_TEST_CASE("views are mapped row by row where their rows lie apart", "",
 TEMPLATE_TEST_CASE("the largest number is found where all are minus infinity or there is none", "",
                    float, double) {
   using T = TestType;
-  const T kInf = std::numeric_limits<T>::infinity();
-  const Tensor<T> x({kPacket<T> + 1}, -kInf);
-  CHECK(largest(x.numel(), x.data()) == -kInf);
-  CHECK(largest(Index{0}, x.data()) == -kInf);
+  const T infinity = std::numeric_limits<T>::infinity();
+  const Tensor<T> x({kPacket<T> + 1}, -infinity);
+  CHECK(largest(x.numel(), x.data()) == -infinity);
+  CHECK(largest(Index{0}, x.data()) == -infinity);
 }
 
 TEMPLATE_TEST_CASE("what is not finite is found anywhere", "", float, double) {

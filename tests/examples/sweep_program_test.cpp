@@ -43,14 +43,14 @@ TEST_CASE("A sweep is every value of every key with every seed, the seed changin
                      {"grid", {{"training.lr", {0.1, 0.2}}, {"task.p", {3, 4}}}},
                      {"seeds", json::parse("[7, 8]")}};
   const Sweep sweep = read_sweep(file, "file");
-  CHECK(sweep.keys == std::vector<std::string>{"task.p", "training.lr"});
+  CHECK(sweep.keys == std::vector<std::string>{"training.lr", "task.p"});
   REQUIRE(sweep.runs.size() == 8);
-  const Run& run = sweep.runs[5];  // p 4, lr 0.1, the second seed
+  const Run& run = sweep.runs[5];  // lr 0.2, p 3, the second seed
   CHECK(run.number == 5);
-  CHECK(run.varied == std::vector<json>{4, 0.1});
+  CHECK(run.varied == std::vector<json>{0.2, 3});
   CHECK(run.seed == 8);
-  CHECK(run.settings["training"] == json{{"steps", 5}, {"lr", 0.1}});
-  CHECK(run.settings["task"] == json{{"p", 4}});
+  CHECK(run.settings["training"] == json{{"steps", 5}, {"lr", 0.2}});
+  CHECK(run.settings["task"] == json{{"p", 3}});
   CHECK(read_sweep(json::object(), "file").runs.size() == 1);
 }
 

@@ -3,20 +3,15 @@
 
 #include <vector>
 
-#include "../nn/golden_model.hpp"
 #include "catch.hpp"
 #include "hooked/testing/bits.hpp"
+#include "interp/sequence.hpp"
+#include "nn/golden_model.hpp"
 
 namespace hooked {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
-
-Tensor<Token> sequence(Index length, Index step) {
-  Tensor<Token> tokens({length});
-  for (Index p = 0; p < length; ++p) tokens(p) = static_cast<Token>((p * step + p * p) % 10);
-  return tokens;
-}
 
 /// The contract's way: a whole run for each layer and position, with the clean stream put in.
 Tensor<double> by_hooks(const Transformer<double>& model, const Tensor<Token>& clean,

@@ -4,18 +4,13 @@
 #include "catch.hpp"
 #include "hooked/autograd/arithmetic.hpp"
 #include "hooked/testing/bits.hpp"
+#include "interp/sequence.hpp"
 #include "nn/golden_model.hpp"
 
 namespace hooked {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
-
-Tensor<Token> sequence(Index length, Index step) {
-  Tensor<Token> tokens({length});
-  for (Index p = 0; p < length; ++p) tokens(p) = static_cast<Token>((p * step + p * p) % 10);
-  return tokens;
-}
 
 Variable<double> difference(Variable<double> logits) {
   return element(logits, {0, -1, 3}) - element(logits, {0, -1, 5});

@@ -121,12 +121,12 @@ TEST_CASE("JSON is written with two spaces and read back", "[io]") {
   CHECK(read_file(directory / "config.json") ==
         "{\n  \"n_layers\": 2,\n  \"act_fn\": \"relu\",\n  \"betas\": [\n    0.9,\n    0.98\n  "
         "]\n}\n");
-  CHECK(load_json(directory / "config.json") == nlohmann::json(value));
+  CHECK(load_json(directory / "config.json") == nlohmann::ordered_json(value));
 }
 
 TEST_CASE("a double goes through JSON without losing a bit", "[io]") {
   const scratch::Directory directory;
-  const nlohmann::json value{0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -0.0};
+  const nlohmann::ordered_json value{0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -0.0};
   save_json(directory / "x.json", value);
   CHECK(load_json(directory / "x.json").dump() == value.dump());
   CHECK(load_json(directory / "x.json") == value);
@@ -161,13 +161,13 @@ TEST_CASE("JSON with a string that is not UTF-8 is not written", "[io]") {
   const scratch::Directory directory;
   const auto path = directory / "x.json";
   CHECK(error_of([&] {
-          save_json(path, nlohmann::json{{"a", "\xff"}});
+          save_json(path, nlohmann::ordered_json{{"a", "\xff"}});
         }) == path.string() + ": cannot be written: a string in it is not UTF-8");
   CHECK(directory.files() == 0);
 }
 
 TEST_CASE("damaged JSON is parsed or refused", "[io]") {
   const std::string valid =
-      nlohmann::json{{"a", {1, -2.5, true, nullptr}}, {"b", {{"c", "d"}}}}.dump();
+      nlohmann::ordered_json{{"a", {1, -2.5, true, nullptr}}, {"b", {{"c", "d"}}}}.dump();
   scratch::fuzz(valid, 5'000, [](const std::string& bytes) { parse_json(bytes, "x"); });
 }

@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "hooked/io/model_files.hpp"
 #include "hooked/testing/bits.hpp"
+#include "io/python.hpp"
 #include "io/scratch.hpp"
 
 using namespace hooked;
@@ -48,7 +49,7 @@ Transformer<T> filled(const TransformerConfig& config, Seed seed = {}) {
 
 Tensor<Token> tokens() { return Tensor<Token>({2, 4}, {1, 2, 3, 0, 6, 4, 4, 5}); }
 
-nlohmann::json json_of(const std::string& text) { return parse_json(text, "test"); }
+nlohmann::ordered_json json_of(const std::string& text) { return parse_json(text, "test"); }
 TransformerConfig config_of(const std::string& text) {
   return config_from_json(json_of(text), "config.json");
 }
@@ -57,12 +58,12 @@ std::string refusal_of(const std::string& text) {
 }
 /// What is said of the small config with some keys changed or added.
 std::string refusal_with(const std::string& changes) {
-  nlohmann::json json = config_to_json(small());
+  nlohmann::ordered_json json = config_to_json(small());
   json.update(json_of(changes));
   return refusal_of(json.dump());
 }
 TransformerConfig accepted_with(const std::string& changes) {
-  nlohmann::json json = config_to_json(small());
+  nlohmann::ordered_json json = config_to_json(small());
   json.update(json_of(changes));
   return config_of(json.dump());
 }
@@ -384,11 +385,6 @@ TEST_CASE("A cache becomes an .npz under the names of its sites", "[io]") {
 // ---- HookedTransformer itself.
 
 namespace {
-
-int run_python(const std::string& arguments) {
-  const char* chosen = std::getenv("HOOKED_PYTHON");
-  return std::system(text('\'', chosen ? chosen : "python3", "' ", arguments).c_str());
-}
 
 template <Scalar T>
 void save_with_run(const Transformer<T>& model, const std::filesystem::path& directory) {

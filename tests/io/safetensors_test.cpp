@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "hooked/io/npz.hpp"
+#include "io/python.hpp"
 #include "io/scratch.hpp"
 
 using namespace hooked;
@@ -270,16 +271,6 @@ TEST_CASE("a damaged safetensors file is read or refused", "[io]") {
 }
 
 namespace {
-
-// The Python with which files are exchanged.
-std::string python() {
-  const char* chosen = std::getenv("HOOKED_PYTHON");
-  return chosen ? chosen : "python3";
-}
-
-int run_python(const std::string& arguments) {
-  return std::system(text('\'', python(), "' ", arguments).c_str());
-}
 
 bool have_python() {
   if (run_python("-c 'import numpy, safetensors.numpy' 2>/dev/null") == 0) return true;

@@ -12,6 +12,7 @@
 #include "hooked/testing/bits.hpp"
 #include "hooked/train/train.hpp"
 #include "io/scratch.hpp"
+#include "train/sums.hpp"
 
 namespace hooked {
 namespace {
@@ -20,32 +21,7 @@ using Catch::Matchers::ContainsSubstring;
 using scratch::error_of;
 using testing::bit_difference;
 
-/// All sixteen "a b =" with a, b in 0..3; the label is (a + b) mod 4.
-Dataset sums() {
-  Dataset data{Tensor<Token>({16, 3}, 4), Tensor<Token>({16, 1}), {2}};
-  for (Token i = 0; i < 16; ++i) {
-    data.tokens(i, 0) = i / 4;
-    data.tokens(i, 1) = i % 4;
-    data.labels(i, 0) = (i / 4 + i % 4) % 4;
-  }
-  return data;
-}
-
-Transformer<float> tiny() {
-  return Transformer<float>({.n_layers = 1,
-                             .d_model = 8,
-                             .n_ctx = 3,
-                             .n_heads = 2,
-                             .d_head = 4,
-                             .d_mlp = 16,
-                             .d_vocab = 5,
-                             .d_vocab_out = 4},
-                            Seed{1});
-}
-
-TrainOptions plain(Index steps) {
-  return {.optimizer = AdamW{.lr = 1e-2}, .steps = steps, .progress = false, .threads = 1};
-}
+Transformer<float> tiny_model() { return Transformer<float>(sums::config(), Seed{1}); }
 
 /// x -> x W: the smallest network there is.
 struct Matrix {
@@ -82,7 +58,7 @@ struct OnStep {
 };
 
 TEST_CASE("A weight counts an example so many times") {
-  Dataset weighted = sums();
+  Dataset weighted = sums::data();
   weighted.weights = Tensor<float>({16}, 1.0f);
   weighted.weights(3) = 2.0f;
   weighted.weights(5) = 0.0f;
@@ -90,28 +66,28 @@ TEST_CASE("A weight counts an example so many times") {
   for (Index i = 0; i < 16; ++i) {
     if (i != 5) repeated.push_back(i);
   }
-  const Dataset copies = subset(sums(), repeated);
-  const auto model = tiny();
+  const Dataset copies = subset(sums::data(), repeated);
+  const auto model = tiny_model();
   const Evaluation a = evaluate(model, weighted), b = evaluate(model, copies);
   CHECK(a.loss == Approx(b.loss).epsilon(1e-6));
   CHECK(a.accuracy == Approx(b.accuracy).epsilon(1e-12));
 
   const auto trained = [](const Dataset& data) {
-    auto learner = tiny();
-    TrainOptions options = plain(1);
+    auto learner = tiny_model();
+    TrainOptions options = sums::plain(1);
     options.optimizer = Sgd{.lr = 0.1};
     train(learner, data, options);
     return learner.parameters().slab();
   };
   const Tensor<float> of_weights = trained(weighted), of_copies = trained(copies);
-  const Tensor<float> of_plain = trained(sums());
+  const Tensor<float> of_plain = trained(sums::data());
   CHECK((of_weights.array() - of_copies.array()).abs().maxCoeff() < 1e-6f);
   CHECK((of_plain.array() - of_copies.array()).abs().maxCoeff() > 1e-4f);
 }
 
 TEST_CASE("Label smoothing mixes the label with all tokens") {
-  const auto model = tiny();
-  const Dataset data = sums();
+  const auto model = tiny_model();
+  const Dataset data = sums::data();
   const Tensor<float> log_p = log_softmax(model(data.tokens, {.positions = {2}}));
   double expected = 0.0;
   for (Index i = 0; i < 16; ++i) {
@@ -126,11 +102,11 @@ TEST_CASE("Label smoothing mixes the label with all tokens") {
 
 TEST_CASE("An objective with weights and an auxiliary loss calls the heap not once from step 2") {
   if (!testing::AllocGuard::counting()) return;
-  auto model = tiny();
-  Dataset data = sums();
+  auto model = tiny_model();
+  Dataset data = sums::data();
   data.weights = Tensor<float>({16}, 1.0f);
   data.weights(2) = 0.5f;
-  TrainOptions options = plain(12);
+  TrainOptions options = sums::plain(12);
   options.batch_size = GENERATE(0, 6);
   options.lanes = 2;
   options.activations = {"blocks.0.mlp.hook_post"};
@@ -147,33 +123,33 @@ TEST_CASE("An objective with weights and an auxiliary loss calls the heap not on
 
 TEST_CASE("An auxiliary loss acts, and its run is the same for threads, kills and resuming") {
   const auto trained = [](TrainOptions options) {
-    auto model = tiny();
-    Dataset data = sums();
+    auto model = tiny_model();
+    Dataset data = sums::data();
     options.batch_size = 6;
     options.lanes = 3;
     options.activations = {"post0"};
     train(model, data, Sparse{model}, options);
     return model;
   };
-  const auto whole = trained(plain(20));
-  TrainOptions two = plain(20);
+  const auto whole = trained(sums::plain(20));
+  TrainOptions two = sums::plain(20);
   two.threads = 2;
   CHECK(bit_difference(trained(two).parameters().slab(), whole.parameters().slab()) == "");
   const scratch::Directory directory;
-  TrainOptions half = plain(9);
+  TrainOptions half = sums::plain(9);
   half.directory = directory.path();
   half.checkpoint_every = 3;
   trained(half);
   half.steps = 20;
   half.resume = true;
   CHECK(bit_difference(trained(half).parameters().slab(), whole.parameters().slab()) == "");
-  auto without = tiny();
-  TrainOptions options = plain(20);
+  auto without = tiny_model();
+  TrainOptions options = sums::plain(20);
   options.batch_size = 6;
   options.lanes = 3;
-  train(without, sums(), options);
+  train(without, sums::data(), options);
   const auto activity = [](const Transformer<float>& model) {
-    const auto cache = model.run_with_cache(sums().tokens, {.names = {"post0"}}).cache;
+    const auto cache = model.run_with_cache(sums::data().tokens, {.names = {"post0"}}).cache;
     return cache["post0"].array().abs().sum();
   };
   CHECK(activity(whole) < activity(without));
@@ -185,7 +161,7 @@ TEST_CASE("Any network learns, and evaluates without labels") {
   Model<Matrix> model(Seed{0});
   const Tensor<float> x = rows(100);
   const double before = evaluate(model, x, Reconstruction{}).loss;
-  TrainOptions options = plain(1000);
+  TrainOptions options = sums::plain(1000);
   options.validation = &x;
   const TrainResult result = train(model, x, Reconstruction{}, options);
   CHECK(before > 0.1);
@@ -205,7 +181,7 @@ TEST_CASE("Data that is drawn is that of seed and step, whatever happens between
   const scratch::Directory directory;
   const auto trained = [&](Index steps, bool resume, int threads) {
     Model<Matrix> model(Seed{0});
-    TrainOptions options = plain(steps);
+    TrainOptions options = sums::plain(steps);
     options.batch_size = 24;
     options.lanes = 3;
     options.threads = threads;
@@ -225,7 +201,7 @@ TEST_CASE("Data that is drawn is that of seed and step, whatever happens between
 }
 
 TEST_CASE("A run may train one model on what another, frozen one makes") {
-  auto model = tiny();
+  auto model = tiny_model();
   model.add_hook(scale("blocks.0.mlp.hook_post", 1.0));  // one that acts in the frozen model
   const Tensor<float> before = model.parameters().slab();
   struct Decoder {
@@ -244,12 +220,12 @@ TEST_CASE("A run may train one model on what another, frozen one makes") {
     return sum(CrossEntropyLoss{}.losses(decoder.forward(pass, at_equals), batch));
   };
   const scratch::Directory directory;
-  TrainOptions options = plain(600);
+  TrainOptions options = sums::plain(600);
   options.activations = {"blocks.0.hook_resid_post"};
   options.directory = directory.path();
   options.checkpoint_every = 50;
-  const TrainResult result =
-      train(together(frozen("lm", model), trained("decoder", decoder)), sums(), objective, options);
+  const TrainResult result = train(together(frozen("lm", model), trained("decoder", decoder)),
+                                   sums::data(), objective, options);
   CHECK(bit_difference(model.parameters().slab(), before) == "");
   CHECK(result.loss < 1.25);  // ln 4 = 1.386 knows nothing
   CHECK(std::filesystem::exists(directory / "decoder/model.safetensors"));
@@ -276,12 +252,12 @@ TEST_CASE("Data and objectives that do not fit are errors that say what would") 
   const auto anything = [&](Pass<float>& pass, const auto&) {
     return sum(model.forward(pass, rows(2)));
   };
-  CHECK(refused(Pairs{rows(4), Tensor<Token>({5})}, anything, plain(1)) ==
+  CHECK(refused(Pairs{rows(4), Tensor<Token>({5})}, anything, sums::plain(1)) ==
         "train: the training set has parts [4, 3] and [5]: their first axes, which count examples, "
         "must agree");
-  CHECK(refused(Pairs{}, anything, plain(1)) == "train: the training set is empty");
+  CHECK(refused(Pairs{}, anything, sums::plain(1)) == "train: the training set is empty");
 
-  TrainOptions drawn = plain(3);
+  TrainOptions drawn = sums::plain(3);
   CHECK(refused(draw([](Random&, Index n) { return rows(n); }), Reconstruction{}, drawn) ==
         "train: batch_size is 0, but data that is drawn needs one");
   drawn.batch_size = 4;
@@ -294,31 +270,31 @@ TEST_CASE("Data and objectives that do not fit are errors that say what would") 
   const auto no_scalar = [&](Pass<float>& pass, const Tensor<float>& x) {
     return model.forward(pass, x);
   };
-  CHECK(refused(rows(4), no_scalar, plain(1)) ==
+  CHECK(refused(rows(4), no_scalar, sums::plain(1)) ==
         "the objective gave [1, 3], it must give a scalar: the sum over the examples of its batch");
   const auto no_parameter = [](Pass<float>& pass, const Tensor<float>& x) {
     return sum(pass.tape().constant(x));
   };
-  CHECK(refused(rows(4), no_parameter, plain(1)) ==
+  CHECK(refused(rows(4), no_parameter, sums::plain(1)) ==
         "the objective does not depend on any parameter that is trained");
-  TrainOptions unknown = plain(1);
+  TrainOptions unknown = sums::plain(1);
   unknown.activations = {"hook_nothing"};
   CHECK_THAT(refused(rows(4), anything, unknown), ContainsSubstring("no hook point is named"));
   const auto not_kept = [&](Pass<float>& pass, const Tensor<float>&) {
     return sum(pass.activation("hook_nothing"));
   };
   CHECK_THAT(
-      refused(rows(4), not_kept, plain(1)),
+      refused(rows(4), not_kept, sums::plain(1)),
       ContainsSubstring("\"hook_nothing\" is not among the activations that this run keeps"));
-  TrainOptions other_set = plain(1);
-  const Dataset tokens = sums();
+  TrainOptions other_set = sums::plain(1);
+  const Dataset tokens = sums::data();
   other_set.validation = &tokens;
   CHECK(refused(rows(4), Reconstruction{}, other_set) ==
         "train: the validation set is of another type than the batches of the data");
 
   Model<Matrix> other(Seed{1});
   const auto nothing_to_do = [&] {
-    train(together(frozen("a", model), frozen("b", other)), rows(4), anything, plain(1));
+    train(together(frozen("a", model), frozen("b", other)), rows(4), anything, sums::plain(1));
   };
   CHECK(error_of<ConfigError>(nothing_to_do) ==
         "train: every model is frozen, there is nothing to do");

@@ -15,7 +15,7 @@ using scratch::error_of;
 
 namespace {
 
-nlohmann::json golden() { return load_json(HOOKED_TESTS_DIR "/golden/optimizers.json"); }
+nlohmann::ordered_json golden() { return load_json(HOOKED_TESTS_DIR "/golden/optimizers.json"); }
 
 /// Two vectors, a and b.
 Parameters<double> two_vectors(Index a, Index b) {
@@ -55,7 +55,7 @@ struct OneNumber {
 
 Approx exactly(double x) { return Approx(x).epsilon(1e-15).margin(0); }
 
-OptimizerSettings settings_of(const nlohmann::json& golden) {
+OptimizerSettings settings_of(const nlohmann::ordered_json& golden) {
   const auto& given = golden["settings"];
   const auto fill = [&](auto settings) -> OptimizerSettings {
     settings.lr = given.value("lr", settings.lr);
@@ -116,12 +116,12 @@ TEST_CASE("SGD keeps a velocity that starts as the first gradient", "[train]") {
 }
 
 TEST_CASE("Optimisers take the steps that PyTorch takes", "[train]") {
-  const nlohmann::json golden = ::golden();
+  const nlohmann::ordered_json golden = ::golden();
   const auto name = GENERATE("adamw", "adamw_defaults", "adamw_group", "adam", "adam_l2",
                              "adam_l2_group", "sgd", "sgd_momentum", "sgd_group");
   CAPTURE(name);
   const auto& expected = golden["optimizers"][name];
-  const auto numbers = [](const nlohmann::json& list) {
+  const auto numbers = [](const nlohmann::ordered_json& list) {
     const auto values = list.get<std::vector<double>>();
     return Tensor<double>({static_cast<Index>(values.size())}, values);
   };
@@ -243,7 +243,7 @@ TEST_CASE("Pieces follow one another, and a piece of no steps is passed over", "
 }
 
 TEST_CASE("Schedules are those of PyTorch", "[train]") {
-  const nlohmann::json golden = ::golden();
+  const nlohmann::ordered_json golden = ::golden();
   const std::pair<const char*, Schedule> schedules[] = {
       {"linear", Schedule::linear(6, 0.25)},
       {"warmup", Schedule::warmup(4, 0.1)},

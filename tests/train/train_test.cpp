@@ -17,6 +17,7 @@
 #include "hooked/testing/bits.hpp"
 #include "hooked/train/loop.hpp"
 #include "io/scratch.hpp"
+#include "train/sums.hpp"
 
 using namespace hooked;
 using Catch::Matchers::ContainsSubstring;
@@ -25,29 +26,6 @@ using hooked::testing::bit_difference;
 using scratch::error_of;
 
 namespace {
-
-/// All sixteen "a b =" with a, b in 0..3 and "=" as token 4; the label is (a + b) mod 4.
-Dataset sums() {
-  Dataset data{Tensor<Token>({16, 3}), Tensor<Token>({16, 1}), {2}};
-  for (Token i = 0; i < 16; ++i) {
-    data.tokens(i, 0) = i / 4;
-    data.tokens(i, 1) = i % 4;
-    data.tokens(i, 2) = 4;
-    data.labels(i, 0) = (i / 4 + i % 4) % 4;
-  }
-  return data;
-}
-
-TransformerConfig tiny() {
-  return {.n_layers = 1,
-          .d_model = 8,
-          .n_ctx = 3,
-          .n_heads = 2,
-          .d_head = 4,
-          .d_mlp = 16,
-          .d_vocab = 5,
-          .d_vocab_out = 4};
-}
 
 /// One listener for all tests, so that train() is compiled once.
 struct Listener {
@@ -64,18 +42,13 @@ struct Listener {
 
 template <Scalar T>
 TrainResult run(Transformer<T>& model, const TrainOptions& options, Listener listener = {},
-                const Dataset& data = sums()) {
+                const Dataset& data = sums::data()) {
   return train(model, data, options, listener);
-}
-
-/// `steps` steps on the sums, on one thread.
-TrainOptions plain(Index steps) {
-  return {.optimizer = AdamW{.lr = 1e-2}, .steps = steps, .progress = false, .threads = 1};
 }
 
 template <Scalar T = double>
 Tensor<T> trained(const TrainOptions& options, Listener listener = {}) {
-  Transformer<T> model(tiny(), Seed{1});
+  Transformer<T> model(sums::config(), Seed{1});
   run(model, options, std::move(listener));
   return model.parameters().slab();
 }
@@ -102,10 +75,10 @@ struct LanesOf {
 // ---- Learning.
 
 TEST_CASE("A run learns a task and says how it went", "[train]") {
-  const Dataset data = sums();
-  Transformer<double> model(tiny(), Seed{1});
+  const Dataset data = sums::data();
+  Transformer<double> model(sums::config(), Seed{1});
   const double before = evaluate(model, data).loss;
-  TrainOptions options = plain(150);
+  TrainOptions options = sums::plain(150);
   options.validation = &data;
   options.schedule = Schedule::warmup(10, 0.1);
   std::vector<StepInfo> steps;
@@ -132,14 +105,14 @@ TEST_CASE("A run learns a task and says how it went", "[train]") {
 }
 
 TEST_CASE("A step of SGD is lr against the gradient of the mean loss", "[train]") {
-  Transformer<double> model(tiny(), Seed{1});
+  Transformer<double> model(sums::config(), Seed{1});
   const Tensor<double> before = model.parameters().slab();
-  const Dataset data = sums();
+  const Dataset data = sums::data();
   ThreadPool pool(1);
   LanesOf<double> one(model, data, 1);
   const BatchResult batch = one.gradient(pool);
   Lanes<double>& lanes = one.lanes;
-  TrainOptions options = plain(1);
+  TrainOptions options = sums::plain(1);
   options.optimizer = Sgd{.lr = 0.5};
   options.lanes = 1;
   SECTION("as it is") {}
@@ -156,8 +129,8 @@ TEST_CASE("A step of SGD is lr against the gradient of the mean loss", "[train]"
 }
 
 TEST_CASE("The gradient of several lanes is that of one", "[train]") {
-  Transformer<double> model(tiny(), Seed{1});
-  Dataset data = sums();
+  Transformer<double> model(sums::config(), Seed{1});
+  Dataset data = sums::data();
   data.labels(3, 0) = data.labels(15, 0) = CrossEntropy::kIgnored;
   ThreadPool pool(2);
   LanesOf<double> alone(model, data, 1);
@@ -176,8 +149,8 @@ TEST_CASE("The gradient of several lanes is that of one", "[train]") {
 }
 
 TEST_CASE("Labels that are ignored change neither loss nor gradient", "[train]") {
-  Transformer<double> model(tiny(), Seed{1});
-  Dataset data = sums();
+  Transformer<double> model(sums::config(), Seed{1});
+  Dataset data = sums::data();
   for (Index i = 8; i < 16; ++i) data.labels(i, 0) = CrossEntropy::kIgnored;
   const Dataset first_half{
       Tensor<Token>(data.tokens.slice(0, 0, 8)), Tensor<Token>(data.labels.slice(0, 0, 8)), {2}};
@@ -204,14 +177,14 @@ TEST_CASE("Lanes follow from the batch unless they are chosen", "[train]") {
   CHECK(Lanes<float>::default_count(256, 4) == 4);
   CHECK(Lanes<float>::default_count(4, 1000) == 4);
   CHECK(Lanes<float>::default_count(100'000, 1) == 8);
-  Transformer<double> model(tiny());
-  const Dataset data = sums();
+  Transformer<double> model(sums::config());
+  const Dataset data = sums::data();
   CHECK(error_of<ConfigError>([&] { LanesOf<double>(model, data, 0); }) ==
         "lanes is 0, it must be at least 1");
 }
 
 TEST_CASE("Groups and freezing decide what moves, to the bit", "[train]") {
-  Transformer<double> model(tiny(), Seed{1});
+  Transformer<double> model(sums::config(), Seed{1});
   for (const std::string& name : model.parameters().names()) {
     if (name.find("b_") == std::string::npos) continue;
     for_each_element(model[name],
@@ -219,7 +192,7 @@ TEST_CASE("Groups and freezing decide what moves, to the bit", "[train]") {
   }
   const Transformer<double> before = model;
   model.parameters().freeze("*b_*");
-  TrainOptions options = plain(5);
+  TrainOptions options = sums::plain(5);
   options.groups = {{.names = "*.W_O", .lr_factor = 0.0}, {.names = "embed.*", .lr_factor = 0.1}};
   run(model, options);
   for (const std::string& name : model.parameters().names()) {
@@ -230,21 +203,21 @@ TEST_CASE("Groups and freezing decide what moves, to the bit", "[train]") {
 }
 
 TEST_CASE("Biases that the config freezes stay at zero", "[train]") {
-  TransformerConfig config = tiny();
+  TransformerConfig config = sums::config();
   config.freeze_biases = true;
   Transformer<double> model(config, Seed{1});
-  run(model, plain(5));
+  run(model, sums::plain(5));
   CHECK(model["unembed.b_U"].array().abs().maxCoeff() == 0.0);
   CHECK(model["blocks.0.attn.b_Q"].array().abs().maxCoeff() == 0.0);
   CHECK(model["blocks.0.ln1.b"].array().abs().maxCoeff() > 0.0);
 }
 
 TEST_CASE("Hooks of the model act in training, in one lane", "[train]") {
-  const Dataset data = sums();
-  TrainOptions options = plain(6);
+  const Dataset data = sums::data();
+  TrainOptions options = sums::plain(6);
   options.threads = 2;
   options.validation = &data;
-  Transformer<double> model(tiny(), Seed{1});
+  Transformer<double> model(sums::config(), Seed{1});
   SECTION("one that looks is called in every step and changes nothing") {
     int calls = 0;
     model.add_hook({"blocks.0.mlp.hook_post", [&](View<const double> x, const HookPoint&) {
@@ -303,9 +276,9 @@ static_assert(TrainCallback<CountsSteps> && TrainCallback<StopsAtThird&> &&
 TEST_CASE("Any type with some of the callback functions listens, and any may stop the run",
           "[train]") {
   const scratch::Directory directory;
-  const Dataset data = sums();
-  Transformer<double> model(tiny(), Seed{1});
-  TrainOptions options = plain(10);
+  const Dataset data = sums::data();
+  Transformer<double> model(sums::config(), Seed{1});
+  TrainOptions options = sums::plain(10);
   options.validation = &data;
   options.evaluate_every = 2;
   options.directory = directory / "run";
@@ -322,16 +295,16 @@ TEST_CASE("Any type with some of the callback functions listens, and any may sto
   CHECK(rest.result->evaluation->loss == result.evaluation->loss);
 
   // What stopped early goes on where it stood.
-  Transformer<double> resumed(tiny(), Seed{9});
+  Transformer<double> resumed(sums::config(), Seed{9});
   options.resume = true;
   CHECK(run(resumed, options).steps == 10);
-  CHECK(bit_difference(resumed.parameters().slab(), trained(plain(10))) == "");
+  CHECK(bit_difference(resumed.parameters().slab(), trained(sums::plain(10))) == "");
 }
 
 TEST_CASE("An evaluation may stop the run", "[train]") {
-  const Dataset data = sums();
-  Transformer<double> model(tiny(), Seed{1});
-  TrainOptions options = plain(100);
+  const Dataset data = sums::data();
+  Transformer<double> model(sums::config(), Seed{1});
+  TrainOptions options = sums::plain(100);
   options.validation = &data;
   options.evaluate_every = 5;
   const TrainResult result = run(model, options, {.evaluation = [](const EvaluationInfo& info) {
@@ -344,9 +317,9 @@ TEST_CASE("An evaluation may stop the run", "[train]") {
 
 TEST_CASE("metrics.csv has a row for each evaluation, to the last bit", "[train]") {
   const scratch::Directory directory;
-  const Dataset data = sums();
-  Transformer<double> model(tiny(), Seed{1});
-  TrainOptions options = plain(10);
+  const Dataset data = sums::data();
+  Transformer<double> model(sums::config(), Seed{1});
+  TrainOptions options = sums::plain(10);
   options.batch_size = 8;
   options.validation = &data;
   options.evaluate_every = 4;
@@ -372,9 +345,9 @@ TEST_CASE("metrics.csv has a row for each evaluation, to the last bit", "[train]
 }
 
 TEST_CASE("keep_best ends with the weights of the lowest validation loss", "[train]") {
-  const Dataset data = sums();
-  Transformer<double> model(tiny(), Seed{1});
-  TrainOptions options = plain(40);
+  const Dataset data = sums::data();
+  Transformer<double> model(sums::config(), Seed{1});
+  TrainOptions options = sums::plain(40);
   options.schedule = Schedule::linear(40, 100.0);  // the loss falls, and then jumps about
   options.validation = &data;
   options.evaluate_every = 1;
@@ -416,7 +389,7 @@ Dataset many() {
 
 TEST_CASE("evaluate is the mean over all labels that count, for each position and together",
           "[train]") {
-  const Transformer<double> model(tiny(), Seed{1});
+  const Transformer<double> model(sums::config(), Seed{1});
   const Dataset data = many();
   const Tensor<double> logits = model(data.tokens);
   double loss[3] = {}, right[3] = {}, counted[3] = {};
@@ -450,7 +423,7 @@ TEST_CASE("evaluate is the mean over all labels that count, for each position an
 }
 
 TEST_CASE("evaluate gives the same bits for any number of threads", "[train]") {
-  const Transformer<float> model(tiny(), Seed{1});
+  const Transformer<float> model(sums::config(), Seed{1});
   const Dataset data = many();
   const Evaluation expected = evaluate(model, data, {}, {.threads = 1});
   for (const int threads : {2, 3, 8}) {
@@ -462,9 +435,9 @@ TEST_CASE("evaluate gives the same bits for any number of threads", "[train]") {
 }
 
 TEST_CASE("evaluate with hooks is that of the edited model", "[train]") {
-  Transformer<double> model(tiny(), Seed{1});
-  run(model, plain(100));
-  const Dataset data = sums();
+  Transformer<double> model(sums::config(), Seed{1});
+  run(model, sums::plain(100));
+  const Dataset data = sums::data();
   const Evaluation whole = evaluate(model, data);
   const Evaluation ablated = evaluate(model, data, {zero("blocks.0.attn.hook_z", {.heads = {0}})});
   CHECK(whole.accuracy == 1.0);
@@ -479,8 +452,8 @@ TEST_CASE("evaluate with hooks is that of the edited model", "[train]") {
 TEMPLATE_TEST_CASE("The bits of a run do not depend on the number of threads", "[train]", float,
                    double) {
   const scratch::Directory directory;
-  const Dataset data = sums();
-  TrainOptions options = plain(12);
+  const Dataset data = sums::data();
+  TrainOptions options = sums::plain(12);
   options.batch_size = 10;  // an epoch is a batch of 10 and one of 6
   options.lanes = 5;
   options.max_grad_norm = 1.0;
@@ -529,7 +502,7 @@ bool died_of(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(st
 
 /// A run with everything that a checkpoint must remember.
 TrainOptions whole_run(const std::filesystem::path& directory, const Dataset& validation) {
-  TrainOptions options = plain(24);
+  TrainOptions options = sums::plain(24);
   options.optimizer = AdamW{.lr = 0.05};
   options.schedule = Schedule::warmup(5).then(Schedule::cosine(19));
   options.batch_size = 6;
@@ -557,7 +530,7 @@ void check_same_end(const scratch::Directory& directory, const scratch::Director
 
 TEMPLATE_TEST_CASE("A run that is killed again and again goes on to the same bits", "[train]",
                    float, double) {
-  const Dataset data = sums();
+  const Dataset data = sums::data();
   const scratch::Directory expected, directory;
   trained<TestType>(whole_run(expected.path(), data));
   const auto killed = [&](const Listener& listener) {
@@ -585,7 +558,7 @@ TEMPLATE_TEST_CASE("A run that is killed again and again goes on to the same bit
 }
 
 TEST_CASE("A run that dies while it writes a checkpoint goes on from the one before", "[train]") {
-  const Dataset data = sums();
+  const Dataset data = sums::data();
   const scratch::Directory expected, directory;
   trained<double>(whole_run(expected.path(), data));
   const int status = in_child([&] {
@@ -604,7 +577,7 @@ TEST_CASE("A run that dies while it writes a checkpoint goes on from the one bef
 }
 
 TEST_CASE("A run that is killed at any time goes on to the same bits", "[train]") {
-  const Dataset data = sums();
+  const Dataset data = sums::data();
   const scratch::Directory expected, directory;
   const auto options = [&](const scratch::Directory& where) {
     TrainOptions often = whole_run(where.path(), data);
@@ -628,12 +601,13 @@ TEST_CASE("A run that is killed at any time goes on to the same bits", "[train]"
 
 TEST_CASE("A finished run resumes to what it was, and a longer one goes on from it", "[train]") {
   const scratch::Directory directory;
-  const Dataset data = sums();
-  TrainOptions options = plain(6);
+  const Dataset data = sums::data();
+  TrainOptions options = sums::plain(6);
   options.validation = &data;
   options.directory = directory.path();
   options.checkpoint_every = 4;  // and at the end
-  Transformer<double> model(tiny(), Seed{1}), again(tiny(), Seed{2}), longer(tiny(), Seed{3});
+  Transformer<double> model(sums::config(), Seed{1}), again(sums::config(), Seed{2}),
+      longer(sums::config(), Seed{3});
   const TrainResult first = run(model, options);
   options.resume = true;
   const TrainResult second = run(again, options);
@@ -643,7 +617,7 @@ TEST_CASE("A finished run resumes to what it was, and a longer one goes on from 
   CHECK(bit_difference(again.parameters().slab(), model.parameters().slab()) == "");
   options.steps = 9;
   run(longer, options);
-  CHECK(bit_difference(longer.parameters().slab(), trained(plain(9))) == "");
+  CHECK(bit_difference(longer.parameters().slab(), trained(sums::plain(9))) == "");
   options.steps = 5;
   CHECK(error_of<ConfigError>([&] { run(again, options); }) ==
         (directory / "checkpoint.safetensors").string() +
@@ -652,7 +626,7 @@ TEST_CASE("A finished run resumes to what it was, and a longer one goes on from 
 
 TEST_CASE("A fresh run removes the checkpoint of an older one", "[train]") {
   const scratch::Directory directory;
-  TrainOptions options = plain(6);
+  TrainOptions options = sums::plain(6);
   options.directory = directory.path();
   options.checkpoint_every = 4;
   trained(options);
@@ -671,12 +645,12 @@ TEST_CASE("A training step calls the heap not once, from the second step on", "[
   const int threads = GENERATE(1, 2);
   const bool minibatches = GENERATE(false, true);
   CAPTURE(threads, minibatches);
-  TransformerConfig config = tiny();
+  TransformerConfig config = sums::config();
   config.n_layers = 2;
   config.d_model = 32;  // so much that the first block of the arena is too small
   config.d_mlp = 64;
   Transformer<float> model(config, Seed{1});
-  TrainOptions options = plain(20);
+  TrainOptions options = sums::plain(20);
   options.batch_size = minibatches ? 6 : 0;  // an epoch is 6, 6 and 4
   options.lanes = 2;
   options.max_grad_norm = 0.1;
@@ -699,10 +673,10 @@ TEST_CASE("A training step calls the heap not once, from the second step on", "[
 namespace {
 
 template <class Change>
-std::string refusal(Change change, const Dataset& data = sums()) {
-  TrainOptions options = plain(3);
+std::string refusal(Change change, const Dataset& data = sums::data()) {
+  TrainOptions options = sums::plain(3);
   change(options);
-  Transformer<double> model(tiny(), Seed{1});
+  Transformer<double> model(sums::config(), Seed{1});
   const Tensor<double> before = model.parameters().slab();
   const std::string message = error_of<Error>([&] { run(model, options, {}, data); });
   CHECK(bit_difference(model.parameters().slab(), before) == "");
@@ -739,19 +713,19 @@ TEST_CASE("Options that do not fit each other are errors", "[train]") {
 
 TEST_CASE("Data that does not fit model or positions is an error", "[train]") {
   const auto nothing = [](TrainOptions&) {};
-  Dataset data = sums();
+  Dataset data = sums::data();
   data.labels = Tensor<Token>({16, 2});
   CHECK(refusal(nothing, data) ==
         "train: the training set has tokens [16, 3] and labels [16, 2]; with 1 positions read, "
         "labels must be [16, 1]");
-  data = sums();
+  data = sums::data();
   data.labels(7, 0) = 4;
   CHECK(refusal(nothing, data) ==
         "train: the training set has label 4 at [7, 0], outside the vocabulary 0..3");
   data.labels(7, 0) = -2;
   CHECK(refusal(nothing, data) ==
         "train: the training set has label -2 at [7, 0], outside the vocabulary 0..3");
-  data = sums();
+  data = sums::data();
   data.tokens(15, 1) = 5;
   CHECK(refusal(nothing, data) ==
         "train: the training set has token 5 at [15, 1], outside the vocabulary 0..4");
@@ -762,14 +736,14 @@ TEST_CASE("Data that does not fit model or positions is an error", "[train]") {
         "train: the training set has sequences of 4, longer than n_ctx 3");
   CHECK(refusal(nothing, {Tensor<Token>({3}), Tensor<Token>({3, 1})}) ==
         "train: the training set has tokens [3], they must be [examples, pos]");
-  data = sums();
+  data = sums::data();
   data.positions = {2, 1};
   CHECK(refusal(nothing, data) ==
         "train: the training set is read at positions that must rise within 0..2, number 1 is 1");
   data.positions = {3};
   CHECK(refusal(nothing, data) ==
         "train: the training set is read at positions that must rise within 0..2, number 0 is 3");
-  const Transformer<double> model(tiny());
+  const Transformer<double> model(sums::config());
   data.positions = {0, 2};
   CHECK(error_of<ShapeError>([&] { evaluate(model, data); }) ==
         "evaluate: the data set has tokens [16, 3] and labels [16, 1]; with 2 positions read, "
@@ -789,9 +763,9 @@ TEST_CASE("A directory that cannot be made or written is an error, and nothing i
 
 TEST_CASE("A NaN in the loss stops training and names the step and the first site", "[train]") {
   const auto stopped = [](const std::string& name, double value) {
-    Transformer<double> model(tiny(), Seed{1});
+    Transformer<double> model(sums::config(), Seed{1});
     *model[name].data() = value;
-    return error_of<NumericError>([&] { run(model, plain(3)); });
+    return error_of<NumericError>([&] { run(model, sums::plain(3)); });
   };
   const double nan = std::nan("");
   CHECK(stopped("blocks.0.attn.W_V", nan) ==
@@ -809,7 +783,7 @@ TEST_CASE("A NaN in the loss stops training and names the step and the first sit
 }
 
 TEST_CASE("An infinity in the gradient alone stops training and names the parameter", "[train]") {
-  TransformerConfig config = tiny();
+  TransformerConfig config = sums::config();
   config.n_layers = 0;
   config.normalization = Normalization::none;
   Transformer<float> model(config);
@@ -818,14 +792,14 @@ TEST_CASE("An infinity in the gradient alone stops training and names the parame
   constexpr float huge = std::numeric_limits<float>::max();
   for_each_element(model["unembed.W_U"], [](Index i, float& w) { w = i % 4 == 0 ? huge : -huge; });
   const Dataset data{Tensor<Token>({1, 3}, {1, 2, 4}), Tensor<Token>({1, 1}, {0}), {2}};
-  CHECK(error_of<NumericError>([&] { run(model, plain(3), {}, data); }) ==
+  CHECK(error_of<NumericError>([&] { run(model, sums::plain(3), {}, data); }) ==
         "training stopped in step 1: the gradient of embed.W_E has a NaN or infinity");
 }
 
 TEST_CASE("Weights that the last step made infinite are an error too", "[train]") {
   const scratch::Directory directory;
-  Transformer<float> model(tiny(), Seed{1});
-  TrainOptions options = plain(1);
+  Transformer<float> model(sums::config(), Seed{1});
+  TrainOptions options = sums::plain(1);
   options.optimizer = Sgd{.lr = 1e300};
   options.directory = directory.path();
   options.checkpoint_every = 1;
@@ -837,10 +811,10 @@ TEST_CASE("Weights that the last step made infinite are an error too", "[train]"
 
 TEST_CASE("A run that breaks leaves its last good checkpoint, from which it goes on", "[train]") {
   const scratch::Directory directory;
-  TrainOptions options = plain(10);
+  TrainOptions options = sums::plain(10);
   options.directory = directory.path();
   options.checkpoint_every = 1;
-  Transformer<double> model(tiny(), Seed{1});
+  Transformer<double> model(sums::config(), Seed{1});
   const std::string message = error_of<NumericError>([&] {
     run(model, options, {.step = [&](const StepInfo& info) {
           if (info.step == 5) model["unembed.W_U"](0, 0) = std::nan("");
@@ -851,7 +825,7 @@ TEST_CASE("A run that breaks leaves its last good checkpoint, from which it goes
   // Not the weights after step 5, although it was their turn.
   CHECK(SafetensorsFile(directory / "checkpoint.safetensors").metadata().at("step") == "4");
   options.resume = true;
-  CHECK(bit_difference(trained(options), trained(plain(10))) == "");
+  CHECK(bit_difference(trained(options), trained(sums::plain(10))) == "");
 }
 
 namespace {
@@ -860,7 +834,7 @@ namespace {
 struct Stopped {
   scratch::Directory directory;
   std::filesystem::path path = directory / "checkpoint.safetensors";
-  TrainOptions options = plain(6);
+  TrainOptions options = sums::plain(6);
 
   Stopped() {
     options.directory = directory.path();
@@ -870,7 +844,8 @@ struct Stopped {
   }
 
   /// What resuming says, after the checkpoint's path; the model must stay as it was.
-  std::string resuming(const TransformerConfig& config = tiny(), const Dataset& data = sums()) {
+  std::string resuming(const TransformerConfig& config = sums::config(),
+                       const Dataset& data = sums::data()) {
     Transformer<double> model(config, Seed{2});
     const Tensor<double> before = model.parameters().slab();
     const std::string message = error_of<Error>([&] { run(model, options, {}, data); });
@@ -916,14 +891,14 @@ TEST_CASE("Another kind of run does not resume, and it is said what differs", "[
         "cannot resume: there batch_size is 16, in this run it is 8");
   CHECK(differs([&] { options.optimizer = Sgd{}; }) ==
         "cannot resume: there optimizer is AdamW, in this run it is Sgd");
-  TransformerConfig relu = tiny();
+  TransformerConfig relu = sums::config();
   relu.act_fn = Activation::silu;
   CHECK_THAT(stopped.resuming(relu), ContainsSubstring("cannot resume: there config is {"));
-  Dataset other = sums();
+  Dataset other = sums::data();
   other.labels(0, 0) = 3;
-  CHECK_THAT(stopped.resuming(tiny(), other),
+  CHECK_THAT(stopped.resuming(sums::config(), other),
              ContainsSubstring("cannot resume: there fingerprint of the data is "));
-  Transformer<float> floats(tiny());
+  Transformer<float> floats(sums::config());
   CHECK(error_of<ConfigError>([&] { run(floats, options); }) ==
         stopped.path.string() + ": cannot resume: there numbers is F64, in this run it is F32");
 }
@@ -941,7 +916,7 @@ TEST_CASE("A checkpoint that is none, or not whole, is a FormatError and changes
   CHECK_THAT(stopped.resuming(), ContainsSubstring("it is truncated"));
   write_file(stopped.path, "");
   CHECK_THAT(stopped.resuming(), ContainsSubstring("has 0 bytes"));
-  save_safetensors(Transformer<double>(tiny()), stopped.path);
+  save_safetensors(Transformer<double>(sums::config()), stopped.path);
   CHECK(stopped.resuming() == "is not a checkpoint of a training run");
 
   for (const char* step : {"", "-1", "4.5", "four", " 4", "99999999999999999999", "0x4"}) {
@@ -965,7 +940,7 @@ TEST_CASE("A checkpoint that is none, or not whole, is a FormatError and changes
 TEST_CASE("A damaged checkpoint loads or is one of our errors", "[train]") {
   Stopped stopped;
   const std::string valid = read_file(stopped.path);
-  Transformer<double> model(tiny());
+  Transformer<double> model(sums::config());
   std::vector<Learner<double>> learners{
       {"", &model.parameters(), Optimizer<double>(AdamW{}, model.parameters()), {}}};
   const Checkpoint<double> checkpoint(stopped.directory.path(), {{"seed", "0"}});
@@ -991,8 +966,8 @@ int with_standard_error(const std::string& path) {
   return in_child([&] {
     const int file = open(path.c_str(), O_RDWR | O_CREAT, 0600);
     if (file < 0 || dup2(file, STDERR_FILENO) < 0) throw Error("no standard error");
-    const Dataset data = sums();
-    TrainOptions options = plain(3);
+    const Dataset data = sums::data();
+    TrainOptions options = sums::plain(3);
     options.validation = &data;
     options.progress = true;
     trained(options);

@@ -243,7 +243,8 @@ TransformerConfig config_from_json(const Json& json, const std::string& label) {
 
 #ifdef HOOKED_COMPILED
 extern template nlohmann::ordered_json config_to_json(const TransformerConfig&);
-extern template TransformerConfig config_from_json(const nlohmann::json&, const std::string&);
+extern template TransformerConfig config_from_json(const nlohmann::ordered_json&,
+                                                   const std::string&);
 #endif
 
 }  // namespace hooked

@@ -1,6 +1,7 @@
 // JSON files. The one door to nlohmann/json, which is slow to compile: include this header only
-// where JSON is read or written. Its functions are templates, although JSON is but one type, so
-// that who includes them without reading or writing does not compile a parser.
+// where JSON is read or written. Of its types we have one, which keeps the order of keys. Functions
+// are templates all the same, so that who includes them without reading or writing does not compile
+// a parser.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +19,7 @@ namespace hooked {
 /// Parses strict JSON (RFC 8259): no comments, nothing after the value, no key twice in one object,
 /// at most 64 levels deep. `label` is what error texts call the source.
 /// Throws FormatError with the byte position (counted from 1).
-template <class json = nlohmann::json>
+template <class json = nlohmann::ordered_json>
 json parse_json(std::string_view bytes, const std::string& label) {
   constexpr std::size_t kMaxDepth = 64;
   std::vector<std::set<std::string>> keys;  // of every object or array that is open
@@ -45,28 +46,27 @@ json parse_json(std::string_view bytes, const std::string& label) {
     }
     return true;
   };
-  const auto reason = [](const nlohmann::json::exception& error) {
+  const auto reason = [](const nlohmann::ordered_json::exception& error) {
     const std::string what = error.what();  // "[json.exception.NAME.ID] reason"
     return what.substr(what.find("] ") + 2);
   };
   try {
     return json::parse(bytes, check);
-  } catch (const nlohmann::json::parse_error& error) {
+  } catch (const nlohmann::ordered_json::parse_error& error) {
     fail<FormatError>(label, ": not JSON at byte ", error.byte, ": ", reason(error));
-  } catch (const nlohmann::json::exception& error) {  // a number that no double can hold
+  } catch (const nlohmann::ordered_json::exception& error) {  // a number that no double can hold
     fail<FormatError>(label, ": not JSON: ", reason(error));
   }
 }
 
 /// The content of a JSON file. Throws FormatError as read_file and parse_json do.
-template <class Json = nlohmann::json>
+template <class Json = nlohmann::ordered_json>
 Json load_json(const std::filesystem::path& path) {
   return parse_json<Json>(read_file(path), path.string());
 }
 
-/// Writes `value` (a `nlohmann::json`, or an `ordered_json` to keep the order of keys) with two
-/// spaces of indentation. NaN and infinities, which JSON does not have, become null.
-/// Throws FormatError when the file cannot be written or a string is not UTF-8.
+/// Writes `value` with two spaces of indentation. NaN and infinities, which JSON does not have,
+/// become null. Throws FormatError when the file cannot be written or a string is not UTF-8.
 template <class Json>
 requires requires { typename Json::parser_callback_t; }
 void save_json(const std::filesystem::path& path, const Json& value) {
@@ -80,8 +80,7 @@ void save_json(const std::filesystem::path& path, const Json& value) {
 }
 
 #ifdef HOOKED_COMPILED
-extern template nlohmann::json parse_json(std::string_view, const std::string&);
-extern template void save_json(const std::filesystem::path&, const nlohmann::json&);
+extern template nlohmann::ordered_json parse_json(std::string_view, const std::string&);
 extern template void save_json(const std::filesystem::path&, const nlohmann::ordered_json&);
 #endif
 

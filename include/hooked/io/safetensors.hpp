@@ -44,7 +44,7 @@ class SafetensorsFile : public TensorFile {
     const std::string_view header = find_header();
     data_begin_ = 8 + header.size();
     std::vector<Range> ranges;
-    const nlohmann::json parsed = parse_json(header, this->label() + ": header");
+    const nlohmann::ordered_json parsed = parse_json(header, this->label() + ": header");
     for (const auto& [name, description] : parsed.items()) {
       if (name == "__metadata__") {
         read_metadata(description);
@@ -59,7 +59,7 @@ class SafetensorsFile : public TensorFile {
   const Metadata& metadata() const { return metadata_; }
 
  private:
-  using Json = nlohmann::json;
+  using Json = nlohmann::ordered_json;
   struct Range {
     std::uint64_t begin, end;
     std::string name;
@@ -190,8 +190,8 @@ inline std::string safetensors_header(const std::vector<NamedTensor>& tensors,
                                       const std::string& label) {
   const auto quoted = [&label](const std::string& name) {
     try {
-      return nlohmann::json(name).dump();
-    } catch (const nlohmann::json::type_error&) {
+      return nlohmann::ordered_json(name).dump();
+    } catch (const nlohmann::ordered_json::type_error&) {
       fail<FormatError>(label, ": cannot be written: the text \"", name, "\" is not UTF-8");
     }
   };
