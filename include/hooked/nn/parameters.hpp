@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -170,5 +172,15 @@ class Parameters {
   Tensor<T> slab_;
   std::vector<bool> frozen_;
 };
+
+/// A model, for what works with its parameters alone.
+template <class Model, class T>
+concept HasParameters = requires(const Model& model) {
+  { model.parameters() } -> std::same_as<const Parameters<T>&>;
+};
+/// The element type of a model's parameters.
+template <class Model>
+using ScalarOf = typename std::remove_cvref_t<
+    decltype(std::declval<const Model&>().parameters().slab())>::value_type;
 
 }  // namespace hooked

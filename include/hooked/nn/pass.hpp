@@ -2,12 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
+#include "hooked/core/packets.hpp"
 #include "hooked/hooks/plan.hpp"
 #include "hooked/hooks/site.hpp"
 #include "hooked/nn/parameters.hpp"
@@ -33,6 +35,9 @@ class Pass {
 
   /// `parameters` must outlive the pass and may change between runs.
   explicit Pass(const Parameters<T>& parameters) { use(parameters); }
+  /// The same for a model's parameters.
+  template <HasParameters<T> Model>
+  explicit Pass(const Model& model) : Pass(model.parameters()) {}
   /// A pass that writes on the tape of another run, which it must not outlive, and has begun: its
   /// parameters are constants there. For what is spliced into that run.
   Pass(const Parameters<T>& parameters, Tape<T>& tape) : tape_(&tape) {
@@ -162,6 +167,29 @@ class Pass {
   /// The gradients of the last backward: the slabs of all sets that are not frozen, one after the
   /// other; zero for frozen parameters.
   const Tensor<T>& gradients() const { return gradients_; }
+  /// The slab of one model's gradients, all zero where its layout has a gap. Throws Error before
+  /// backward and for parameters that the pass does not train.
+  View<const T> gradients(const Parameters<T>& parameters) const {
+    if (!walked_back_) fail<Error>("the pass has no gradients: call backward first");
+    for (const Set& set : sets_) {
+      if (set.parameters != &parameters) continue;
+      if (set.frozen) fail<Error>("the pass has no gradients of a model that it binds as frozen");
+      return View<const T>(gradients_.data() + set.offset, {parameters.layout().slab_size()});
+    }
+    fail<Error>("the pass is over other parameters than this model's: it has no gradients of them");
+  }
+  /// Scales all gradients of the last backward so that their norm together is at most `max_norm`,
+  /// and returns the norm before that, as torch.nn.utils.clip_grad_norm_. Throws Error before
+  /// backward, NumericError when the norm is not finite.
+  double clip_gradient_norm(double max_norm) {
+    if (!walked_back_) fail<Error>("the pass has no gradients to clip: call backward first");
+    if (!(max_norm > 0)) fail<ConfigError>("max_norm is ", max_norm, ", it must be above 0");
+    const auto square = [](const Packet<T>& g) { return Eigen::internal::pmul(g, g); };
+    const double norm = std::sqrt(sum_in_double<T>(gradients_.numel(), square, gradients_.data()));
+    if (!std::isfinite(norm)) fail<NumericError>("the gradient's norm is ", norm);
+    if (norm > max_norm) gradients_.array() *= static_cast<T>(max_norm / norm);
+    return norm;
+  }
   /// The gradient of one parameter of the first set, in the contract's shape. Throws NameError, or
   /// Error before backward.
   View<const T> gradient(const std::string& name) const {
@@ -222,5 +250,8 @@ class Pass {
   Tape<T>* tape_ = &own_tape_;
   Tensor<T> gradients_;
 };
+
+template <class Model>
+Pass(const Model&) -> Pass<ScalarOf<Model>>;
 
 }  // namespace hooked

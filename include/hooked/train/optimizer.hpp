@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hooked/nn/parameters.hpp"
+#include "hooked/nn/pass.hpp"
 
 namespace hooked {
 
@@ -84,6 +85,21 @@ class Optimizer {
           "no parameter is left for the group \"", groups[g].names,
           "\"; the parameters are: ", nearest_names(groups[g].names, layout.names(), 5));
     }
+  }
+
+  /// The same for a model's parameters.
+  template <HasParameters<T> Model>
+  Optimizer(OptimizerSettings settings, const Model& model,
+            const std::vector<ParameterGroup>& groups = {})
+      : Optimizer(std::move(settings), model.parameters(), groups) {}
+
+  /// A step of a loop of one's own, along the gradients of the pass's last backward; `lr_factor`
+  /// comes from a schedule. Throws Error when the pass has no gradients of this model.
+  template <HasParameters<T> Model>
+  void step(Model& model, const Pass<T>& pass, double lr_factor = 1.0) {
+    Parameters<T>& parameters = model.parameters();
+    step(parameters, pass.gradients(parameters), lr_factor, 0, parameters.layout().slab_size());
+    finish_step();
   }
 
   /// One step on the elements [begin, end) of the slabs; `lr_factor` comes from the schedule.
@@ -193,5 +209,11 @@ class Optimizer {
   Tensor<T> m_, v_;
   Index steps_ = 0;
 };
+
+template <class Model>
+Optimizer(OptimizerSettings, const Model&) -> Optimizer<ScalarOf<Model>>;
+template <class Model>
+Optimizer(OptimizerSettings, const Model&, std::vector<ParameterGroup>)
+    -> Optimizer<ScalarOf<Model>>;
 
 }  // namespace hooked
