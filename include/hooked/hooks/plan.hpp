@@ -67,7 +67,6 @@ class HookPlan {
     for (Here& at : at_) {
       at.calls = 0;
       at.kept.clear();
-      at.kept_as.clear();
     }
   }
 
@@ -116,8 +115,7 @@ class HookPlan {
     }
     if (at.keeps(call)) {
       if (at.keep_gradient) x.node().wants_gradient = x.node().keeps_gradient = true;
-      at.kept.push_back(x);
-      at.kept_as.push_back(call);
+      at.kept.push_back({x, call});
       if (writer_ != nullptr) {
         if (!at.keeps_every_call) writer_->name_by_number(id);
         writer_->write(id, call, false, x.value(), first_example_);
@@ -135,7 +133,7 @@ class HookPlan {
   Variable<T> kept(std::string_view name) const {
     const auto& calls = here(sites_->number_of(name)).kept;
     if (calls.empty()) fail<Error>("the activation \"", name, "\" has not come by in this run");
-    return calls.back();
+    return calls.back().x;
   }
 
   /// The first site that kept a NaN, or an infinity that no mask put there; or "".
@@ -143,9 +141,9 @@ class HookPlan {
     for (SiteId id = 0; id < sites_->size(); ++id) {
       const std::string& name = (*sites_)[id].name;
       const bool masks = name.ends_with("hook_attn_scores");  // with minus infinity
-      for (const Variable<T>& x : here(id).kept) {
+      for (const Kept& kept : here(id).kept) {
         bool is_bad = false;
-        for_each_element(x.value(), [&](Index, const T& v) {
+        for_each_element(kept.x.value(), [&](Index, const T& v) {
           const bool fine = masks ? v < std::numeric_limits<T>::infinity() : std::isfinite(v);
           is_bad = is_bad || !fine;
         });
@@ -172,10 +170,8 @@ class HookPlan {
   void write_gradients() const {
     for (SiteId id = 0; id < sites_->size(); ++id) {
       if (!here(id).keep_gradient) continue;
-      const Here& at = here(id);
-      for (std::size_t i = 0; i < at.kept.size(); ++i) {
-        const Variable<T> kept = at.kept[i];
-        writer_->write(id, at.kept_as[i], true, kept.tape().gradient(kept), first_example_);
+      for (const auto& [x, call] : here(id).kept) {
+        writer_->write(id, call, true, x.tape().gradient(x), first_example_);
       }
     }
   }
@@ -200,15 +196,18 @@ class HookPlan {
   }
 
  private:
+  struct Kept {
+    Variable<T> x;
+    int call;
+  };
   struct Here {
     std::vector<std::size_t> hooks;
     bool keep = false;
     bool keep_gradient = false;
     std::vector<int> kept_calls;  // unless every one is kept
     bool keeps_every_call = false;
-    int calls = 0;                  // in this run
-    std::vector<Variable<T>> kept;  // of this run
-    std::vector<int> kept_as;       // the calls that they are
+    int calls = 0;           // in this run
+    std::vector<Kept> kept;  // of this run
     bool any() const { return keep || !hooks.empty(); }
     bool keeps(int call) const {
       return keep && (keeps_every_call ||
