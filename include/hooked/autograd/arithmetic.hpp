@@ -63,8 +63,7 @@ Variable<T> element(Variable<T> x, std::initializer_list<Index> indices) {
     flat = flat * size + (i < 0 ? i + size : i);
   }
   auto* index = x.tape().arena().template make<Token>(static_cast<Token>(flat));
-  const auto numbers = x.tape().reshape(x, {x.value().numel(), 1});
-  return x.tape().reshape(record<GatherRows>({index, {1}}, numbers), Shape{});
+  return record<GatherRows>({index, Shape{}}, x.tape().reshape(x, {x.value().numel()}));
 }
 
 }  // namespace hooked

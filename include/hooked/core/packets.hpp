@@ -138,12 +138,19 @@ double sum_in_double(Index n, F f, const T* x) {
   return sum;
 }
 
-/// Whether none of n numbers is infinite or NaN; 0 times any other is 0.
+/// Whether none of the numbers in `rows` rows of n, `stride` apart, is infinite or NaN; 0 times any
+/// other is 0.
 template <Scalar T>
-bool all_finite(Index n, const T* x) {
+bool all_finite(Index n, const T* x, Index rows = 1, Index stride = 0) {
+  using Eigen::internal::pmadd;
   const Packet<T> zero = splat(T(0));
-  return sum_packets<T>(
-             n, [&](const Packet<T>& p) { return Eigen::internal::pmul(p, zero); }, x) == T(0);
+  Packet<T> sum = zero;
+  for (Index r = 0; r < rows; ++r, x += stride) {
+    Index i = 0;
+    for (; i + kPacket<T> <= n; i += kPacket<T>) sum = pmadd(load(x + i), zero, sum);
+    if (i < n) sum = pmadd(load_part(x + i, n - i), zero, sum);
+  }
+  return Eigen::internal::predux(sum) == T(0);
 }
 
 /// sum over i < n of x[i] y[i].

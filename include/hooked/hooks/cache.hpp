@@ -84,10 +84,10 @@ class ActivationCache {
     by_name_.emplace(name, by_name_.at(entry));
   }
   /// Adds an entry at the end, or overwrites the one of that name.
-  void insert(const std::string& name, Tensor<T> value) {
+  void insert(std::string name, Tensor<T> value) {
     const auto [place, is_new] = by_name_.emplace(name, entries_.size());
     if (is_new) {
-      entries_.emplace_back(name, std::move(value));
+      entries_.emplace_back(std::move(name), std::move(value));
     } else {
       entries_[place->second].second = std::move(value);
     }

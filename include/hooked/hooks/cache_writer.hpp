@@ -90,10 +90,10 @@ class CacheWriter {
                            std::get<1>(next->first) != id;
       const std::string& name = (*sites_)[id].name;
       const char* const ending = is_gradient ? "_grad" : "";
-      const std::string numbered = text(name, ':', call, ending);
+      const auto numbered = [&, number = call] { return text(name, ':', number, ending); };
       const bool shows_number = !is_last || by_number_.contains(id);
-      cache.insert(shows_number ? numbered : name + ending, entry->second.take());
-      if (!shows_number && call > 0) cache.alias(numbered, name + ending);
+      cache.insert(shows_number ? numbered() : name + ending, entry->second.take());
+      if (!shows_number && call > 0) cache.alias(numbered(), name + ending);
     }
     return cache;
   }

@@ -64,11 +64,8 @@ class HookPlan {
   void begin_run() {
     if (!busy_) return;
     for (Planned& planned : hooks_) planned.fired = false;
-    for (Here& at : at_) {
-      at.calls = 0;
-      at.kept.clear();
-      at.kept_as.clear();
-    }
+    for (Here& at : at_) at.calls = 0;
+    kept_.clear();
   }
 
   /// Whether anything happens at a site; false for all of them costs one branch.
@@ -116,8 +113,7 @@ class HookPlan {
     }
     if (at.keeps(call)) {
       if (at.keep_gradient) x.node().wants_gradient = x.node().keeps_gradient = true;
-      at.kept.push_back(x);
-      at.kept_as.push_back(call);
+      kept_.push_back({id, call, x});
       if (writer_ != nullptr) {
         if (!at.keeps_every_call) writer_->name_by_number(id);
         writer_->write(id, call, false, x.value(), first_example_);
@@ -133,26 +129,30 @@ class HookPlan {
   }
   /// What this run kept there, the last call's. Throws Error before the site has fired.
   Variable<T> kept(std::string_view name) const {
-    const auto& calls = here(sites_->number_of(name)).kept;
-    if (calls.empty()) fail<Error>("the activation \"", name, "\" has not come by in this run");
-    return calls.back();
+    const SiteId id = sites_->number_of(name);
+    const auto last = std::find_if(kept_.rbegin(), kept_.rend(),
+                                   [id](const Kept& kept) { return kept.id == id; });
+    if (last == kept_.rend()) {
+      fail<Error>("the activation \"", name, "\" has not come by in this run");
+    }
+    return last->x;
   }
 
   /// The first site that kept a NaN, or an infinity that no mask put there; or "".
   std::string first_not_finite() const {
-    for (SiteId id = 0; id < sites_->size(); ++id) {
-      const std::string& name = (*sites_)[id].name;
+    SiteId first = sites_->size();
+    for (const Kept& kept : kept_) {
+      if (kept.id >= first) continue;
+      const std::string& name = (*sites_)[kept.id].name;
       const bool masks = name.ends_with("hook_attn_scores");  // with minus infinity
-      for (const Variable<T>& x : here(id).kept) {
-        bool is_bad = false;
-        for_each_element(x.value(), [&](Index, const T& v) {
-          const bool fine = masks ? v < std::numeric_limits<T>::infinity() : std::isfinite(v);
-          is_bad = is_bad || !fine;
-        });
-        if (is_bad) return name;
-      }
+      bool is_bad = false;
+      for_each_element(kept.x.value(), [&](Index, const T& v) {
+        const bool fine = masks ? v < std::numeric_limits<T>::infinity() : std::isfinite(v);
+        is_bad = is_bad || !fine;
+      });
+      if (is_bad) first = kept.id;
     }
-    return "";
+    return first == sites_->size() ? "" : (*sites_)[first].name;
   }
 
   /// What is kept from now on goes to `writer` too, as the examples from `first` on.
@@ -170,13 +170,9 @@ class HookPlan {
   }
   /// After backward: writes the gradients at the sites that keep theirs.
   void write_gradients() const {
-    for (SiteId id = 0; id < sites_->size(); ++id) {
+    for (const auto& [id, call, x] : kept_) {
       if (!here(id).keep_gradient) continue;
-      const Here& at = here(id);
-      for (std::size_t i = 0; i < at.kept.size(); ++i) {
-        const Variable<T> kept = at.kept[i];
-        writer_->write(id, at.kept_as[i], true, kept.tape().gradient(kept), first_example_);
-      }
+      writer_->write(id, call, true, x.tape().gradient(x), first_example_);
     }
   }
 
@@ -190,8 +186,9 @@ class HookPlan {
       }
     }
     for (const auto& [description, sites] : wanted_) {
-      if (std::none_of(sites.begin(), sites.end(),
-                       [&](SiteId id) { return !here(id).kept.empty(); })) {
+      if (std::none_of(kept_.begin(), kept_.end(), [&ids = sites](const Kept& kept) {
+            return std::find(ids.begin(), ids.end(), kept.id) != ids.end();
+          })) {
         fail<Error>("\"", description,
                     "\" was to be kept but the run did not pass there "
                     "(stop_at_layer, start_at_layer?)");
@@ -200,15 +197,18 @@ class HookPlan {
   }
 
  private:
+  struct Kept {
+    SiteId id;
+    int call;
+    Variable<T> x;
+  };
   struct Here {
     std::vector<std::size_t> hooks;
     bool keep = false;
     bool keep_gradient = false;
     std::vector<int> kept_calls;  // unless every one is kept
     bool keeps_every_call = false;
-    int calls = 0;                  // in this run
-    std::vector<Variable<T>> kept;  // of this run
-    std::vector<int> kept_as;       // the calls that they are
+    int calls = 0;  // in this run
     bool any() const { return keep || !hooks.empty(); }
     bool keeps(int call) const {
       return keep && (keeps_every_call ||
@@ -260,6 +260,7 @@ class HookPlan {
 
   const SiteTable* sites_;
   std::vector<Here> at_;
+  std::vector<Kept> kept_;  // of this run
   std::vector<Planned> hooks_;
   std::vector<Wanted> wanted_;
   CacheWriter<T>* writer_ = nullptr;

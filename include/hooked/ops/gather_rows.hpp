@@ -58,7 +58,9 @@ struct GatherRows {
  private:
   template <class T>
   static MatrixMap<T> by_row(View<T> x, Index rows) {
-    return x.reshape(Shape{rows, rows == 0 ? 0 : x.numel() / rows}).matrix();
+    const Index width = rows == 0 ? 0 : x.numel() / rows;
+    if (x.is_contiguous()) return {x.data(), rows, width, Eigen::OuterStride<>(width)};
+    return x.reshape(Shape{rows, width}).matrix();
   }
 };
 
