@@ -8,8 +8,8 @@ add_library(hooked::compiled ALIAS hooked_compiled)
 set_target_properties(hooked_compiled PROPERTIES
   EXPORT_NAME compiled POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(hooked_compiled
-  PUBLIC hooked $<BUILD_INTERFACE:hooked_native> PRIVATE $<BUILD_INTERFACE:hooked_warnings>)
-target_compile_definitions(hooked_compiled INTERFACE HOOKED_COMPILED)
-if(HOOKED_NATIVE AND HOOKED_HAVE_MARCH_NATIVE)
-  target_compile_options(hooked_compiled INTERFACE $<INSTALL_INTERFACE:-march=native>)
+  PUBLIC hooked PRIVATE $<BUILD_INTERFACE:hooked_warnings>)
+if(HOOKED_NATIVE)
+  target_link_libraries(hooked_compiled PUBLIC hooked_native)
 endif()
+target_compile_definitions(hooked_compiled INTERFACE HOOKED_COMPILED)

@@ -8,7 +8,7 @@ set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 
 install(DIRECTORY include/hooked DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS hooked EXPORT hookedTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS hooked hooked_native EXPORT hookedTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(HOOKED_BUILD_COMPILED)
   install(TARGETS hooked_compiled EXPORT hookedTargets DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
@@ -25,6 +25,7 @@ write_basic_package_version_file(hookedConfigVersion.cmake
 install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/hookedConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/hookedConfigVersion.cmake
+  cmake/HookedBuildType.cmake
   DESTINATION ${package_dir})
 
 file(RELATIVE_PATH pkgconfig_to_include

@@ -1,7 +1,4 @@
-# What only our own programs are built with. Neither target is exported, so none of it reaches a
-# consumer.
-include(CheckCXXCompilerFlag)
-
+# What only our own programs are built with. It is not exported, so none of it reaches a consumer.
 add_library(hooked_warnings INTERFACE)
 if(MSVC)
   target_compile_options(hooked_warnings INTERFACE /W4 $<$<BOOL:${HOOKED_WERROR}>:/WX>)
@@ -12,19 +9,12 @@ else()
     $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict>)
 endif()
 
-add_library(hooked_native INTERFACE)
-if(HOOKED_NATIVE)
-  check_cxx_compiler_flag(-march=native HOOKED_HAVE_MARCH_NATIVE)
-  if(HOOKED_HAVE_MARCH_NATIVE)
-    target_compile_options(hooked_native INTERFACE -march=native)
-  endif()
-endif()
-
 # hooked_program(name source...): one program of ours, of the library compiled once where that is
 # built. hooked_header_only_program: one of the headers alone, as most consumers have it.
 function(hooked_header_only_program name)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE hooked::hooked hooked_warnings hooked_native)
+  target_link_libraries(${name} PRIVATE hooked::hooked hooked_warnings
+    $<$<BOOL:${HOOKED_NATIVE}>:hooked::native>)
 endfunction()
 function(hooked_program name)
   hooked_header_only_program(${name} ${ARGN})

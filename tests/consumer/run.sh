@@ -28,6 +28,8 @@ consume() { # consume NAME CMAKE_ARGUMENT...
   shift
   echo "== $(basename "$build")"
   quietly cmake -S "$consumer" -B "$build" -G Ninja -D CMAKE_EXPORT_COMPILE_COMMANDS=ON "$@"
+  grep -q 'hooked: no build type: compiled without optimisation' "$work/log" ||
+    fail "nobody says that programs without optimisation are slow"
   quietly cmake --build "$build"
   no_flags "$build/compile_commands.json"
   "$build/consumer"
@@ -61,7 +63,7 @@ done
 # With the library as it was compiled here. Who is built for another processor does not link.
 quietly cmake --install "$build_of_ours" --prefix "$work/third"
 native=
-if grep -rq -e -march=native "$work/third/share"; then native=-march=native; fi
+if grep -rqE 'LINK_LIBRARIES.*hooked::native' "$work/third/share"; then native=-march=native; fi
 echo "== compiled"
 quietly cmake -S "$consumer" -B "$work/find_package_compiled" -G Ninja -D WAY=find_package \
   -D TARGET=hooked::compiled -D CMAKE_PREFIX_PATH="$work/third"
@@ -78,6 +80,12 @@ if [ "$(uname -m)" = x86_64 ]; then
   fi
   grep -q LibraryBuiltFor "$work/log" || { cat "$work/log"; fail "it fails for another reason"; }
 fi
+
+echo "== for this processor, optimised"
+quietly cmake -S "$consumer" -B "$work/native" -D CMAKE_EXPORT_COMPILE_COMMANDS=ON -D WAY=find_package \
+  -D CMAKE_PREFIX_PATH="$work/first" -D CMAKE_BUILD_TYPE=Release -D "TARGET=hooked::hooked;hooked::native"
+if grep 'without optimisation' "$work/log"; then fail "an optimised build is called slow"; fi
+grep -q -e '-O3 .*-march=native' "$work/native/compile_commands.json" || fail "no flags for speed"
 
 echo "== pkg-config"
 flags=$(PKG_CONFIG_PATH=$package/pkgconfig pkg-config --cflags --libs hooked)
