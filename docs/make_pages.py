@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = "bench/results/latest.json"  # bench/run.py says what stands there
 PROFILE = "bench/results/profile.json"
 COMPILE = "bench/results/compile.json"  # bench/compile.py says what stands there
+BUILDS = "bench/results/builds.json"  # bench/builds.py says what stands there
 COMPILED_PROGRAMS = {
     "quickstart": "`examples/quickstart.cpp`, headers only",
     "quickstart_compiled": "the same with `hooked::compiled`",
@@ -189,6 +190,25 @@ def compile_table(_: dict) -> str:
     return "\n".join(lines)
 
 
+def builds_table(_: dict) -> str:
+    path = ROOT / BUILDS
+    if not path.exists():
+        return f"There is no `{BUILDS}` yet: `./dev bench builds` makes it."
+    results = json.loads(path.read_text())
+    ways = ["native", "portable", "unoptimised"]
+    rows = [
+        [f"`{case['case']}`", number(case["ms"]["ours"])]
+        + [f"{case['ratios'][way]:.2f}x" for way in ways]
+        for case in results["cases"]
+    ]
+    made = f"{results['machine']['processor']}, threads: {results['threads']}; {results['date'][:10]}"
+    lines = [table(["", "ours, ms", *ways], rows), "", f"{made}."]
+    busy = max(case["busy_elsewhere"] for case in results["cases"])
+    if busy > DISTURBED:
+        lines.append(f"Up to {busy} processors were busy elsewhere.")
+    return "\n".join(lines)
+
+
 def origin(results: dict) -> str:
     """What the figures were made with, and what to hold against them."""
     known = dict(results["versions"])
@@ -228,6 +248,7 @@ def with_figures(page: str, results: dict | None) -> str:
         "start": start_table,
         "profile": profile_table,
         "compile": compile_table,
+        "builds": builds_table,
         "origin": origin,
     }
 
