@@ -16,6 +16,8 @@
 
 #include "cases.hpp"
 #include "hooked/hooked.hpp"
+#include "hooked/io/json.hpp"
+#include "hooked/io/npz.hpp"
 
 namespace {
 
@@ -145,7 +147,7 @@ void write(const Case& c, const std::filesystem::path& folder) {
   hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
   hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
   constexpr const char* kWork[] = {"train", "forward", "cache", "patching"};
-  hooked::save_json(folder / "case.json", nlohmann::json{{"name", c.name},
+  hooked::save_json(folder / "case.json", nlohmann::ordered_json{{"name", c.name},
                                                          {"work", kWork[static_cast<int>(c.work)]},
                                                          {"positions", c.data.positions},
                                                          {"lr", c.optimizer.lr},
