@@ -5,6 +5,7 @@
 
 #include "../nn/golden_model.hpp"
 #include "catch.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/testing/bits.hpp"
 
 namespace hooked {
