@@ -29,7 +29,8 @@ struct PowerFunction {
     return pmul(splat(static_cast<T>(p)), power);
   }
 
-  static std::vector<Sample<Args>> samples() {
+  template <class Samples>
+  static Samples samples() {
     return {{{2.0}, {{3, 4}}}, {{3.0}, {{3, 4}}}, {{-1.5}, {{2, 3, 5}}, 0.2, 2.0}, {{0.0}, {{4}}}};
   }
 };
