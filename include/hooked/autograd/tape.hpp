@@ -208,6 +208,11 @@ class Tape {
   bool walked_ = false;          // since the last reset
 };
 
+template <Scalar T>
+Variable<T> Variable<T>::detach() const {
+  return tape_->make(value(), rows());
+}
+
 /// While one lives, errors of ops say that this module is at work; then they name its caller again.
 /// The text is the caller's: `const Placed here(pass.tape(), place_);`
 template <Scalar T>
