@@ -347,11 +347,12 @@ TEST_CASE("Slopes at kinks are those of the field") {
 TEST_CASE("Reductions over axes are those of tensors") {
   const Tensors x3 = normal({{2, 3, 4}}), x1 = normal({{5}}), x4 = normal({{2, 3, 2, 3}});
   const Axes all, first(0), last(-1), outer{0, 2}, inner{1, 2};
-  for (const auto& [name, axes] : {std::pair{"all", all},
-                                   {"first", first},
-                                   {"last", last},
-                                   {"0 and 2", outer},
-                                   {"1 and 2", inner}}) {
+  for (const auto& [name, which] : {std::pair{"all", all},
+                                    {"first", first},
+                                    {"last", last},
+                                    {"0 and 2", outer},
+                                    {"1 and 2", inner}}) {
+    const Axes axes = which;
     for (const Keep keep : {Keep::no, Keep::yes}) {
       const std::string where = text(" over ", name, keep == Keep::yes ? ", kept" : "");
       const auto with = [&](const std::string& what, auto f) {
