@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what documents repeat: docs/ops.md and the code in README.md, docs/start.md and
-docs/own_model.md from the sources, the tables in README.md and docs/performance.md from the last
-run of the benchmarks.
+"""Writes what documents repeat: docs/api.md, docs/ops.md and the code in other pages from the
+sources, the tables in README.md and docs/performance.md from the last run of the benchmarks.
 
     docs/make_pages.py           writes them
     docs/make_pages.py --check   fails, and says which, where they are out of date
+
+Either fails, too, where a public name has no docstring or an example uses one that is not there.
 """
 
 import json
@@ -13,10 +14,15 @@ import re
 import sys
 import textwrap
 
+from api_page import api_page
+from ops_page import ops_page
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = "bench/results/latest.json"  # bench/run.py says what stands there
 PROFILE = "bench/results/profile.json"
 COMPILE = "bench/results/compile.json"  # bench/compile.py says what stands there
+# Pages with code from examples/ or figures in them.
+WITH_EXAMPLES = ["README.md", "docs/start.md", "docs/own_model.md", "docs/performance.md"]
 COMPILED_PROGRAMS = {
     "quickstart": "`examples/quickstart.cpp`, headers only",
     "quickstart_compiled": "the same with `hooked::compiled`",
@@ -34,24 +40,6 @@ PEERS = {
     "jax": "JAX",
 }
 DISTURBED = 0.1  # processors busy elsewhere, as in bench/run.py
-
-
-def ops_page() -> str:
-    """Every op's file header: formula, derivation of the backward, source."""
-    page = [
-        "# All operations",
-        "",
-        "One file each in `include/hooked/ops`; this page repeats what stands at the head of it "
-        "(`./dev docs` writes it).",
-        "",
-    ]
-    for path in sorted((ROOT / "include/hooked/ops").glob("*.hpp")):
-        if path.name in ("op.hpp", "ops.hpp"):
-            continue
-        head = path.read_text().split("#pragma once")[0]
-        text = "\n".join(line.removeprefix("//").removeprefix(" ") for line in head.splitlines())
-        page += [f"## {path.stem}", "", "```text", text.strip(), "```", ""]
-    return "\n".join(page)
 
 
 def with_examples(page: str) -> str:
@@ -249,8 +237,10 @@ def main() -> int:
         print(f"{RESULTS} is missing, and so are the figures in README.md and docs/performance.md:")
         print("run ./dev bench, then ./dev docs")
         stale = 1
-    pages = {"docs/ops.md": ops_page()}
-    for name in ("README.md", "docs/start.md", "docs/own_model.md", "docs/performance.md"):
+    api, faults = api_page(ROOT)
+    print("\n".join(faults), end="\n" if faults else "")
+    pages = {"docs/api.md": api, "docs/ops.md": ops_page(ROOT)}
+    for name in WITH_EXAMPLES:
         pages[name] = with_figures(with_examples((ROOT / name).read_text()), results)
     for name, content in pages.items():
         path = ROOT / name
@@ -261,7 +251,7 @@ def main() -> int:
             stale = 1
         else:
             path.write_text(content)
-    return stale if check else 0
+    return 1 if faults or (check and stale) else 0
 
 
 if __name__ == "__main__":
