@@ -45,17 +45,37 @@ DISTURBED = 0.1  # processors busy elsewhere, as in bench/run.py
 
 def with_examples(page: str) -> str:
     """The page with the blocks behind `<!-- FILE -->` taken from examples/FILE, and those behind
-    `<!-- FILE#PART -->` from between the lines `// [PART]` and the next such line in it."""
+    `<!-- FILE#PART -->` from a part of it; with tables behind `<!-- table FILE#PART: THERE -->`."""
 
     def block(match: re.Match) -> str:
-        source = (ROOT / "examples" / match["file"]).read_text()
-        if match["part"]:
-            source = re.split(r"^ *// \[(\w+)\]\n", source, flags=re.MULTILINE)
-            source = textwrap.dedent(source[source.index(match["part"][1:]) + 1])
-        return f"{match['start']}\n{source.strip()}\n```"
+        return f"{match['start']}\n{example(match['file'], match['part']).strip()}\n```"
 
-    pattern = r"(?P<start><!-- (?P<file>[^\s#]+)(?P<part>#\w+)? -->\n```\w+)\n.*?```"
-    return re.sub(pattern, block, page, flags=re.DOTALL)
+    pattern = r"(?P<start><!-- (?P<file>[^\s#]+)(?:#(?P<part>\w+))? -->\n```\w+)\n.*?```"
+    page = re.sub(pattern, block, page, flags=re.DOTALL)
+    pattern = r"(?P<start><!-- table (?P<file>[^\s#]+)#(?P<part>\w+): (?P<there>.*?) -->)\n.*?<!-- end -->"
+    return re.sub(pattern, phrases, page, flags=re.DOTALL)
+
+
+def example(file: str, part: str | None) -> str:
+    """examples/FILE, or what stands in it between the line `// [PART]` (in Python `# [PART]`) and
+    the next such line."""
+    source = (ROOT / "examples" / file).read_text()
+    if not part:
+        return source
+    parts = re.split(r"^ *(?://|#) \[(\w+)\]\n", source, flags=re.MULTILINE)
+    return textwrap.dedent(parts[parts.index(part) + 1])
+
+
+def phrases(match: re.Match) -> str:
+    """A table of what stands behind `// py: ` and the code below it, up to the next one."""
+    pairs = re.split(r"^// py: (.*)\n", example(match["file"], match["part"]), flags=re.MULTILINE)
+
+    def cell(code: str) -> str:
+        return "`" + " ".join(code.split()).replace("|", "\\|") + "`"
+
+    rows = [[cell(there), cell(here)] for there, here in zip(pairs[1::2], pairs[2::2])]
+    lines = [[match["there"], "hooked"], ["---", "---"], *rows]
+    return "\n".join([match["start"], *("| " + " | ".join(line) + " |" for line in lines), "<!-- end -->"])
 
 
 def number(x: float | None, unit: str = "") -> str:

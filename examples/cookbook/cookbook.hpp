@@ -25,3 +25,4 @@ void compare_runs();       // runs.cpp
 void train_things();       // training.cpp
 void build_things();       // building.cpp
 void tensors_and_files();  // tensors.cpp
+void guides();             // guides.cpp

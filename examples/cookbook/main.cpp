@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
     train_things();
     build_things();
     tensors_and_files();
+    guides();
   } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
     return 1;
