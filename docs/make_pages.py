@@ -67,13 +67,14 @@ def example(file: str, part: str | None) -> str:
 
 
 def phrases(match: re.Match) -> str:
-    """A table of what stands behind `// py: ` and the code below it, up to the next one."""
-    pairs = re.split(r"^// py: (.*)\n", example(match["file"], match["part"]), flags=re.MULTILINE)
+    """A table of what stands behind `// py: `, on one line or several, and the code below it."""
+    source = example(match["file"], match["part"])
+    pairs = re.split(r"^// py: (.*\n(?:// (?!py: ).*\n)*)", source, flags=re.MULTILINE)
 
     def cell(code: str) -> str:
         return "`" + " ".join(code.split()).replace("|", "\\|") + "`"
 
-    rows = [[cell(there), cell(here)] for there, here in zip(pairs[1::2], pairs[2::2])]
+    rows = [[cell(there.replace("\n// ", " ")), cell(here)] for there, here in zip(pairs[1::2], pairs[2::2])]
     lines = [[match["there"], "hooked"], ["---", "---"], *rows]
     return "\n".join([match["start"], *("| " + " | ".join(line) + " |" for line in lines), "<!-- end -->"])
 

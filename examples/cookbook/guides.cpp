@@ -159,7 +159,8 @@ void lens_runs() {
   const auto resid = model(tokens, {.stop_at_layer = 1});
   // py: model(resid, start_at_layer=1)
   const auto from_there = model.run_from_layer(1, resid);
-  // py: model.generate(tokens, max_new_tokens=3, do_sample=False, stop_at_eos=False)
+  // py: model.generate(tokens, max_new_tokens=3, do_sample=False, stop_at_eos=False,
+  // use_past_kv_cache=False)
   const auto longer = hooked::generate(model, tokens, {.max_new_tokens = 3, .do_sample = false});
   // py: model.blocks[0].attn.W_Q, model.W_Q
   model["blocks.0.attn.W_Q"], model.stacked("attn.W_Q");
