@@ -39,6 +39,8 @@ def page(entries: list[Entry]) -> str:
         "sentence of its docstring.",
         "What shapes, errors and sources there are stands in the header. `./dev docs` writes this "
         "page.",
+        "",
+        "Rooms: " + ", ".join(f"[{room}](#{room})" for room in ROOMS) + ".",
     ]
     for room, what in ROOMS.items():
         here = [entry for entry in entries if entry.header.startswith(room + "/")]

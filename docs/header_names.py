@@ -350,8 +350,8 @@ def first_sentence(doc: str) -> str:
             continue
         lines.append(line.strip())
     text = " ".join(lines)
-    end = re.search(r"[.](?=\s+[A-Z`\"(]|$)", text)
-    return (text[: end.end()] if end else text).rstrip(":;. ") + "." if text else ""
+    end = re.search(r"(?<![ .])(?<!e\.g)(?<!i\.e)[.](?=\s|$)|(?<=[.]{2})[.](?=\s+[A-Z])", text)
+    return (text[: end.end()] if end else text).rstrip(":;,. ") + "." if text else ""
 
 
 def entries_of(include: pathlib.Path) -> tuple[list[Entry], list[str]]:
