@@ -1,9 +1,6 @@
 // Recipes with parts of one's own. `./dev docs` copies what stands between marks to
 // docs/cookbook.md.
 #include <cmath>
-#include <hooked/autograd/functions.hpp>
-#include <hooked/autograd/products.hpp>
-#include <hooked/autograd/reduce.hpp>
 #include <hooked/hooked.hpp>
 #include <hooked/testing/gradcheck.hpp>
 #include <iostream>

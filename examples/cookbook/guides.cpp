@@ -1,10 +1,6 @@
 // The right-hand sides of the tables in docs/from_pytorch.md and docs/from_transformer_lens.md:
 // what stands behind "// py: " goes to the left, and the code below it to the right.
 #include <cmath>
-#include <hooked/autograd/functions.hpp>
-#include <hooked/autograd/normalize.hpp>
-#include <hooked/autograd/products.hpp>
-#include <hooked/autograd/reduce.hpp>
 #include <hooked/hooked.hpp>
 
 #include "cookbook.hpp"

@@ -1,8 +1,6 @@
 // Recipes of training. `./dev docs` copies what stands between marks to docs/cookbook.md.
 #include <cmath>
 #include <filesystem>
-#include <hooked/autograd/normalize.hpp>
-#include <hooked/autograd/reduce.hpp>
 #include <hooked/hooked.hpp>
 #include <iostream>
 

@@ -1,7 +1,6 @@
 // + - * / on Variables, tensors and numbers. Shapes broadcast by numpy's rule.
 #pragma once
 
-#include <string_view>
 #include <type_traits>
 
 #include "hooked/autograd/record.hpp"
@@ -32,7 +31,7 @@ using OperandScalar = std::enable_if_t<OperandOf<A, T> && OperandOf<B, T>, T>;
 // What `O`, an op on equal shapes, makes of shapes that broadcast. Distinct rows beside numbers
 // that are the same for every row stay distinct.
 template <Op O, Scalar T>
-Variable<T> broadcasting(std::string_view name, Variable<T> a, Variable<T> b) {
+Variable<T> broadcasting(Variable<T> a, Variable<T> b) {
   if (!a || !b) return record<O>({}, a, b);  // refuses it
   a = in_rows(a);
   b = in_rows(b);
@@ -46,8 +45,8 @@ Variable<T> broadcasting(std::string_view name, Variable<T> a, Variable<T> b) {
       return record<ByColumn>({}, x, contiguous(v));
     }
   }
-  const auto shape_of = [name](Variable<T> p, Variable<T> q) {
-    return with_place(p.tape(), [&] { return broadcast_shape(name, p.shape(), q.shape()); });
+  const auto shape_of = [](Variable<T> p, Variable<T> q) {
+    return with_place(p.tape(), [&] { return broadcast_shape(O::name, p.shape(), q.shape()); });
   };
   if (one_for_all && x.rows() != nullptr && shape_of(a, b) == x.shape()) {
     const Variable<T> rows = v.broadcast(x.shape());
@@ -67,24 +66,24 @@ Variable<T> broadcasting(std::string_view name, Variable<T> a, Variable<T> b) {
 template <class A, class B, class T = detail::OperandScalar<A, B>>
 Variable<T> operator+(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
-  return detail::broadcasting<Add>("+", detail::on_tape(tape, a), detail::on_tape(tape, b));
+  return detail::broadcasting<Add>(detail::on_tape(tape, a), detail::on_tape(tape, b));
 }
 /// a - b of elements; shapes broadcast.
 template <class A, class B, class T = detail::OperandScalar<A, B>>
 Variable<T> operator-(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
-  return detail::broadcasting<Subtract>("-", detail::on_tape(tape, a), detail::on_tape(tape, b));
+  return detail::broadcasting<Subtract>(detail::on_tape(tape, a), detail::on_tape(tape, b));
 }
 template <class A, class B, class T = detail::OperandScalar<A, B>>
 Variable<T> operator*(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
-  return detail::broadcasting<Multiply>("*", detail::on_tape(tape, a), detail::on_tape(tape, b));
+  return detail::broadcasting<Multiply>(detail::on_tape(tape, a), detail::on_tape(tape, b));
 }
 /// a / b of elements; shapes broadcast.
 template <class A, class B, class T = detail::OperandScalar<A, B>>
 Variable<T> operator/(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
-  return detail::broadcasting<Divide>("/", detail::on_tape(tape, a), detail::on_tape(tape, b));
+  return detail::broadcasting<Divide>(detail::on_tape(tape, a), detail::on_tape(tape, b));
 }
 
 /// With a fixed number.

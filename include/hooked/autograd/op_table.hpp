@@ -122,11 +122,13 @@ struct Untyped<O, T, std::index_sequence<I...>> {
     return t;
   }
 };
-template <Op O, Scalar T>
+// O is judged where the table is made: to judge all of the list would take every program 2% longer
+// to compile.
+template <class O, Scalar T>
 struct TableOf {
   static const OpTable<T> table;
 };
-template <Op O, Scalar T>
+template <class O, Scalar T>
 const OpTable<T> TableOf<O, T>::table =
     Untyped<O, T, std::make_index_sequence<static_cast<std::size_t>(O::inputs)>>::table();
 

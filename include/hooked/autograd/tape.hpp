@@ -34,6 +34,8 @@ class Tape {
 
   /// A value that lives elsewhere and wants no gradient.
   Variable<T> constant(View<const T> value) { return make(value, nullptr); }
+  /// A tensor that is gone after the call is copied.
+  Variable<T> constant(const Tensor<T>&& value) { return constant_copy(value); }
   /// A copy of `value` that lives on the tape and wants no gradient.
   Variable<T> constant_copy(View<const T> value) {
     View<T> own = numbers(value.shape());

@@ -21,7 +21,10 @@ struct AbsFunction {
     return pselect(pcmp_lt(zero, x), splat(T(1)), below);
   }
 
-  static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}}}; }
+  template <class Samples>
+  static Samples samples() {
+    return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}}};
+  }
 };
 using Abs = Elementwise<AbsFunction>;
 

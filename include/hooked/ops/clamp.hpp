@@ -30,7 +30,8 @@ struct ClampFunction {
                    Packet<T>(pselect(pcmp_lt(high, x), splat(T(0)), splat(T(1)))));
   }
 
-  static std::vector<Sample<Args>> samples() {
+  template <class Samples>
+  static Samples samples() {
     return {{{-0.5, 0.8}, {{3, 4}}}, {{.low = 0.1}, {{2, 3, 5}}}};
   }
 };

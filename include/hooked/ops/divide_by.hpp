@@ -20,7 +20,10 @@ struct DivideByFunction {
     return splat(static_cast<T>(1.0 / args.divisor));
   }
 
-  static std::vector<Sample<Args>> samples() { return {{{3.0}, {{3, 4}}}, {{-0.3}, {{2, 3, 5}}}}; }
+  template <class Samples>
+  static Samples samples() {
+    return {{{3.0}, {{3, 4}}}, {{-0.3}, {{2, 3, 5}}}};
+  }
 };
 using DivideBy = Elementwise<DivideByFunction>;
 

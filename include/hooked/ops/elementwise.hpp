@@ -6,8 +6,9 @@
 
 namespace hooked {
 
-/// `Function` has `name`, `Args`, `samples()`, `value(args, x)` and `slope(args, x, y)`; the last
-/// two take and give a Packet<T>, told T by their first template argument.
+/// `Function` has `name`, `Args`, `value(args, x)` and `slope(args, x, y)`, which take and give a
+/// Packet<T>, told T by their first template argument, and `samples<List>()`, told the list so that
+/// programs that test nothing do not compile it.
 template <class Function>
 struct Elementwise {
   static constexpr std::string_view name = Function::name;
@@ -33,7 +34,9 @@ struct Elementwise {
     dx.add_map(slope, dy, x, y);
   }
 
-  static std::vector<Sample<Args>> samples() { return Function::samples(); }
+  static std::vector<Sample<Args>> samples() {
+    return Function::template samples<std::vector<Sample<Args>>>();
+  }
 };
 
 }  // namespace hooked

@@ -18,7 +18,10 @@ struct ExpFunction {
     return value<T>(args, x);
   }
 
-  static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}, 3.0}}; }
+  template <class Samples>
+  static Samples samples() {
+    return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}, 3.0}};
+  }
 };
 using Exp = Elementwise<ExpFunction>;
 

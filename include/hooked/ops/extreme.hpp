@@ -35,14 +35,31 @@ struct Extreme {
 
   template <Scalar T>
   static void forward(const Args& args, View<const T> x, View<T> y, View<T> count) {
-    const T sign = args.smallest ? T(-1) : T(1);
-    std::fill_n(y.data(), y.numel(), -sign * std::numeric_limits<T>::infinity());
+    constexpr T kInfinity = std::numeric_limits<T>::infinity();
+    std::fill_n(y.data(), y.numel(), args.smallest ? kInfinity : -kInfinity);
+    const auto better = [&args](const Packet<T>& most, const Packet<T>& v) {
+      using namespace Eigen::internal;
+      const Packet<T> ahead = args.smallest ? pcmp_lt(v, most) : pcmp_lt(most, v);
+      return Packet<T>(pselect(pcmp_eq(v, v), Packet<T>(pselect(ahead, v, most)), v));  // or NaN
+    };
     for_each_row(x, y.broadcast(x.shape()),
                  [&](Index n, const T* from, Index step, T* to, Index to_step) {
+                   if (step == 1 && to_step == 1) {
+                     return map_packets(n, to, better, static_cast<const T*>(to), from);
+                   }
+                   if (step == 1 && to_step == 0) {
+                     Packet<T> most = splat(*to);
+                     Index i = 0;
+                     for (; i + kPacket<T> <= n; i += kPacket<T>)
+                       most = better(most, load(from + i));
+                     if (i < n) most = better(most, load_part(from + i, n - i, *to));
+                     *to = best_of<T>(most, args.smallest);
+                     return;
+                   }
                    for (Index i = 0; i < n; ++i) {
                      const T v = from[i * step];
                      T& most = to[i * to_step];
-                     if (sign * v > sign * most || std::isnan(v)) most = v;
+                     if (is_better(v, most, args.smallest)) most = v;
                    }
                  });
     std::fill_n(count.data(), count.numel(), T(0));
@@ -67,6 +84,20 @@ struct Extreme {
   }
 
  private:
+  template <Scalar T>
+  static bool is_better(T v, T most, bool smallest) {
+    return (smallest ? v < most : v > most) || std::isnan(v);
+  }
+  template <Scalar T>
+  static T best_of(const Packet<T>& packet, bool smallest) {
+    std::array<T, static_cast<std::size_t>(kPacket<T>)> numbers;
+    store(numbers.data(), packet);
+    T most = numbers[0];
+    for (const T v : numbers) {
+      if (is_better(v, most, smallest)) most = v;
+    }
+    return most;
+  }
   // f(offset in x, offset in y) wherever x is the extreme.
   template <Scalar T, class F>
   static void at_extremes(View<const T> x, View<const T> y, const F& f) {

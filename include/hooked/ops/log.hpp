@@ -21,7 +21,8 @@ struct LogFunction {
     return Eigen::internal::pdiv(splat(T(1)), x);
   }
 
-  static std::vector<Sample<Args>> samples() {
+  template <class Samples>
+  static Samples samples() {
     return {{{}, {{3, 4}}, 0.2, 1.5}, {{}, {{2, 3, 5}}, 1.0, 9.0}};
   }
 };

@@ -37,7 +37,8 @@ struct LogSoftmax {
       const T shift = std::isfinite(top) ? top : T(0);  // inf - inf is no number
       const auto share = [&](const Packet<T>& v) { return exp_or_zero<T>(psub(v, splat(shift))); };
       map_packets(n, to, share, from);
-      const double sum = sum_of_shares(n, to);
+      // In double, for the largest is 1 and the others may be lost beside it.
+      const double sum = sum_as_doubles<T>(n, to);
       const double log_sum = sum == 0.0 ? 0.0 : std::log(sum);
       for (Index j = 0; j < n; ++j) {
         to[j] = static_cast<T>(static_cast<double>(from[j]) - static_cast<double>(shift) - log_sum);
@@ -61,24 +62,6 @@ struct LogSoftmax {
 
   static std::vector<Sample<Args>> samples() {
     return {{{}, {{3, 4}}}, {{}, {{2, 2, 3, 5}}, 3.0}, {{}, {{2, 1}}}, {{}, {{64, 33}}}};
-  }
-
- private:
-  // Every one in double, for the largest is 1 and the others may be lost beside it.
-  template <Scalar T>
-  static double sum_of_shares(Index n, const T* shares) {
-    constexpr Index kLanes = 8;  // added up side by side
-    std::array<double, kLanes> sums{};
-    Index j = 0;
-    for (; j + kLanes <= n; j += kLanes) {
-      for (Index k = 0; k < kLanes; ++k) {
-        sums[static_cast<std::size_t>(k)] += static_cast<double>(shares[j + k]);
-      }
-    }
-    double sum = 0.0;
-    for (; j < n; ++j) sum += static_cast<double>(shares[j]);
-    for (const double part : sums) sum += part;
-    return sum;
   }
 };
 

@@ -21,7 +21,8 @@ struct NumberOverFunction {
     return pnegate(Packet<T>(pdiv(value<T>(args, x), x)));
   }
 
-  static std::vector<Sample<Args>> samples() {
+  template <class Samples>
+  static Samples samples() {
     return {{{3.0}, {{3, 4}}, 0.3, 2.0}, {{-0.5}, {{2, 3, 5}}, 0.3, -2.0}};
   }
 };

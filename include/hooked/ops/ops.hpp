@@ -82,14 +82,4 @@ using WithoutFirst = std::tuple<O...>;
 using AllOps = detail::WithoutFirst<void HOOKED_OPS(HOOKED_NEXT_OP)>;
 #undef HOOKED_NEXT_OP
 
-namespace detail {
-template <class List>
-inline constexpr bool all_ops = false;
-template <class... Listed>
-inline constexpr bool all_ops<std::tuple<Listed...>> = (Op<Listed> && ...);
-}  // namespace detail
-
-static_assert(detail::all_ops<AllOps>,
-              "every listed op needs name, inputs, trivially copyable Args and samples()");
-
 }  // namespace hooked

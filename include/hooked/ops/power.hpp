@@ -1,4 +1,4 @@
-// power: y = x^p with a fixed number p, by the standard library; p = 2 is x x. y' = p x^(p-1),
+// power: y = x^p with a fixed number p, p 1, 2 and 3 by products. y' = p x^(p-1),
 // and 0 for p = 0.
 #pragma once
 
@@ -16,20 +16,22 @@ struct PowerFunction {
   };
   template <Scalar T>
   static Packet<T> value(const Args& args, const Packet<T>& x) {
-    if (args.exponent == 2.0) return Eigen::internal::pmul(x, x);
-    return each<T>(x, [p = static_cast<T>(args.exponent)](T v) { return std::pow(v, p); });
+    using Eigen::internal::pmul;
+    const double p = args.exponent;
+    if (p == 1.0) return x;
+    if (p == 2.0) return pmul(x, x);
+    if (p == 3.0) return pmul(Packet<T>(pmul(x, x)), x);
+    return each<T>(x, [q = static_cast<T>(p)](T v) { return std::pow(v, q); });
   }
   template <Scalar T>
   static Packet<T> slope(const Args& args, const Packet<T>& x, const Packet<T>&) {
-    using Eigen::internal::pmul;
     const double p = args.exponent;
     if (p == 0.0) return splat(T(0));
-    if (p == 2.0) return pmul(splat(T(2)), x);
-    const Packet<T> power = each<T>(x, [q = static_cast<T>(p - 1)](T v) { return std::pow(v, q); });
-    return pmul(splat(static_cast<T>(p)), power);
+    return Eigen::internal::pmul(splat(static_cast<T>(p)), value<T>({p - 1}, x));
   }
 
-  static std::vector<Sample<Args>> samples() {
+  template <class Samples>
+  static Samples samples() {
     return {{{2.0}, {{3, 4}}}, {{3.0}, {{3, 4}}}, {{-1.5}, {{2, 3, 5}}, 0.2, 2.0}, {{0.0}, {{4}}}};
   }
 };

@@ -20,7 +20,10 @@ struct ShiftFunction {
     return splat(T(1));
   }
 
-  static std::vector<Sample<Args>> samples() { return {{{2.5}, {{3, 4}}}, {{-1.0}, {{2, 3, 5}}}}; }
+  template <class Samples>
+  static Samples samples() {
+    return {{{2.5}, {{3, 4}}}, {{-1.0}, {{2, 3, 5}}}};
+  }
 };
 using Shift = Elementwise<ShiftFunction>;
 

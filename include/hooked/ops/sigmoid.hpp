@@ -21,7 +21,10 @@ struct SigmoidFunction {
     return pmul(y, Packet<T>(psub(splat(T(1)), y)));
   }
 
-  static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}, 3.0}}; }
+  template <class Samples>
+  static Samples samples() {
+    return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}, 3.0}};
+  }
 };
 using Sigmoid = Elementwise<SigmoidFunction>;
 

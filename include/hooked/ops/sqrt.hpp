@@ -20,7 +20,8 @@ struct SqrtFunction {
     return Eigen::internal::pdiv(splat(T(0.5)), y);
   }
 
-  static std::vector<Sample<Args>> samples() {
+  template <class Samples>
+  static Samples samples() {
     return {{{}, {{3, 4}}, 0.2, 1.5}, {{}, {{2, 3, 5}}, 1.0, 9.0}};
   }
 };

@@ -25,7 +25,10 @@ struct TanhFunction {
     return psub(splat(T(1)), Packet<T>(pmul(y, y)));
   }
 
-  static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}, 3.0}}; }
+  template <class Samples>
+  static Samples samples() {
+    return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}, 3.0}};
+  }
 };
 using Tanh = Elementwise<TanhFunction>;
 

@@ -59,7 +59,8 @@ struct Window {
             {{{2, 4}, {first, Axis{.start = 2}, second}}, {{2, 3, 4}}},
             {{{2, 2}, {first, Axis{1, 2, 1}}}, {{2, 5}}},
             {{{3, 2}, {first, first, second}}, {{3, 3, 2}}},
-            {{{5, 2, 3}, {second, third, first}}, {{2, 3, 5}}}};
+            {{{5, 2, 3}, {second, third, first}}, {{2, 3, 5}}},
+            {{{20, 2, 19}, {third, second, first}}, {{19, 2, 20}}}};
   }
 
  private:
