@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes docs/api.md: every public name of include/hooked with its header and the first sentence of
 its docstring, room by room; header_names.py says what is read. make_pages.py calls it. It also says
-which names `hooked::NAME` of our examples the page lacks.
+which names `hooked::NAME` of our examples and pages it lacks.
 
     api_page.py --self-test    feeds itself small trees and expects names, or errors, from each
 """
@@ -31,6 +31,9 @@ def listed(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+TARGETS = {"hooked", "compiled"}  # of CMake
+
+
 def page(entries: list[Entry]) -> str:
     lines = [
         "# All public names",
@@ -56,20 +59,19 @@ def page(entries: list[Entry]) -> str:
 
 
 def unknown_names(folder: pathlib.Path, entries: list[Entry]) -> list[str]:
-    """An error for every `hooked::NAME` in the sources below a folder that has no entry."""
-    known = {entry.name for entry in entries}
+    """An error for every `hooked::NAME` in the sources and pages of a folder that has no entry."""
+    known = {entry.name for entry in entries} | TARGETS
     known |= {f"{entry.name}::{value}" for entry in entries for value in entry.values}
     types = {entry.name for entry in entries if entry.is_type}
     errors = []
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".cpp", ".hpp")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".cpp", ".hpp", ".md")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            for name in re.findall(r"\bhooked((?:::\w+)+)", line.split("//")[0]):
-                parts = name[2:].split("::")
-                # Of Transformer<float>::T no more than Transformer is looked up.
-                whole = "::".join(parts)
-                if whole in known or (parts[0] in types and parts[-1] in CUSTOMARY):
+            code = line if path.suffix == ".md" else line.split("//")[0]
+            for name in re.findall(r"\bhooked::(\w+(?:::\w+)*)", code):
+                first, _, last = name.partition("::")
+                if name in known or (first in types and last in CUSTOMARY):
                     continue
-                errors.append(f"{path}:{number}: hooked::{whole} is not in docs/api.md")
+                errors.append(f"{path}:{number}: hooked::{name} is not in docs/api.md")
     return errors
 
 
@@ -78,7 +80,9 @@ def api_page(root: pathlib.Path = ROOT) -> tuple[str, list[str]]:
     entries, errors = entries_of(root / "include/hooked")
     rooms = {entry.header.split("/")[0] for entry in entries}
     errors += [f"include/hooked/{room}: api_page.py has no such room" for room in rooms - set(ROOMS)]
-    return page(entries), errors + unknown_names(root / "examples", entries)
+    for folder in ("examples", "docs"):
+        errors += unknown_names(root / folder, entries)
+    return page(entries), errors
 
 
 GOOD = """// a: things to read.
@@ -221,11 +225,14 @@ def self_test() -> tuple[int, list[str]]:
             failures.append(f"expected '{words}', got {errors}")
     program = "int main() { hooked::Box box; hooked::sum(box, hooked::Mode::fast); }  // hooked::x\n"
     expect("a program", read({"core/a.hpp": GOOD, "examples/p.cpp": program})[1], [])
+    page_text = "`hooked::compiled` has `hooked::sun`.\n"
+    errors = read({"core/a.hpp": GOOD, "examples/p.md": page_text})[1]
+    expect("a page", [error.split(": ")[1] for error in errors], ["hooked::sun is not in docs/api.md"])
     for made_up in ("sun", "Mode::faster", "detail::Hidden", "Box::length"):
         errors = read({"core/a.hpp": GOOD, "examples/p.cpp": f"auto x = hooked::{made_up}();\n"})[1]
         if not any(f"p.cpp:1: hooked::{made_up} is not in docs/api.md" in e for e in errors):
             failures.append(f"hooked::{made_up} was not noticed: {errors}")
-    return len(FAULTS) + 11, failures
+    return len(FAULTS) + 12, failures
 
 
 def main(arguments: list[str]) -> int:

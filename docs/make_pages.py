@@ -5,7 +5,8 @@ sources, the tables in README.md and docs/performance.md from the last run of th
     docs/make_pages.py           writes them
     docs/make_pages.py --check   fails, and says which, where they are out of date
 
-Either fails, too, where a public name has no docstring or an example uses one that is not there.
+Either fails, too, where a public name has no docstring, or an example or a page uses one that is
+not there.
 """
 
 import json
