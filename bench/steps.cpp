@@ -147,14 +147,15 @@ void write(const Case& c, const std::filesystem::path& folder) {
   hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
   hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
   constexpr const char* kWork[] = {"train", "forward", "cache", "patching"};
-  hooked::save_json(folder / "case.json", nlohmann::ordered_json{{"name", c.name},
-                                                         {"work", kWork[static_cast<int>(c.work)]},
-                                                         {"positions", c.data.positions},
-                                                         {"lr", c.optimizer.lr},
-                                                         {"weight_decay", c.optimizer.weight_decay},
-                                                         {"betas", c.optimizer.betas},
-                                                         {"eps", c.optimizer.eps},
-                                                         {"flops", bench::flops(c)}});
+  hooked::save_json(folder / "case.json",
+                    nlohmann::ordered_json{{"name", c.name},
+                                           {"work", kWork[static_cast<int>(c.work)]},
+                                           {"positions", c.data.positions},
+                                           {"lr", c.optimizer.lr},
+                                           {"weight_decay", c.optimizer.weight_decay},
+                                           {"betas", c.optimizer.betas},
+                                           {"eps", c.optimizer.eps},
+                                           {"flops", bench::flops(c)}});
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what documents repeat: docs/ops.md and the code in README.md, docs/start.md and
-docs/own_model.md from the sources, the tables in README.md and docs/performance.md from the last
-run of the benchmarks.
+"""Writes what documents repeat: docs/api.md, docs/ops.md and the code in other pages from the
+sources, the tables in README.md and docs/performance.md from the last run of the benchmarks.
 
     docs/make_pages.py           writes them
     docs/make_pages.py --check   fails, and says which, where they are out of date
+
+Either fails, too, where a public name has no docstring, or an example or a page uses one that is
+not there.
 """
 
 import json
@@ -13,11 +15,17 @@ import re
 import sys
 import textwrap
 
+from api_page import api_page
+from ops_page import ops_page
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = "bench/results/latest.json"  # bench/run.py says what stands there
 PROFILE = "bench/results/profile.json"
 COMPILE = "bench/results/compile.json"  # bench/compile.py says what stands there
 BUILDS = "bench/results/builds.json"  # bench/builds.py says what stands there
+# Pages with code from examples/ or figures in them.
+WITH_EXAMPLES = ["README.md", "docs/start.md", "docs/own_model.md", "docs/performance.md"]
+WITH_EXAMPLES += ["docs/cookbook.md", "docs/from_pytorch.md", "docs/from_transformer_lens.md"]
 COMPILED_PROGRAMS = {
     "quickstart": "`examples/quickstart.cpp`, headers only",
     "quickstart_compiled": "the same with `hooked::compiled`",
@@ -37,37 +45,40 @@ PEERS = {
 DISTURBED = 0.1  # processors busy elsewhere, as in bench/run.py
 
 
-def ops_page() -> str:
-    """Every op's file header: formula, derivation of the backward, source."""
-    page = [
-        "# All operations",
-        "",
-        "One file each in `include/hooked/ops`; this page repeats what stands at the head of it "
-        "(`./dev docs` writes it).",
-        "",
-    ]
-    for path in sorted((ROOT / "include/hooked/ops").glob("*.hpp")):
-        if path.name in ("op.hpp", "ops.hpp"):
-            continue
-        head = path.read_text().split("#pragma once")[0]
-        text = "\n".join(line.removeprefix("//").removeprefix(" ") for line in head.splitlines())
-        page += [f"## {path.stem}", "", "```text", text.strip(), "```", ""]
-    return "\n".join(page)
-
-
 def with_examples(page: str) -> str:
     """The page with the blocks behind `<!-- FILE -->` taken from examples/FILE, and those behind
-    `<!-- FILE#PART -->` from between the lines `// [PART]` and the next such line in it."""
+    `<!-- FILE#PART -->` from a part of it; with tables behind `<!-- table FILE#PART: THERE -->`."""
 
     def block(match: re.Match) -> str:
-        source = (ROOT / "examples" / match["file"]).read_text()
-        if match["part"]:
-            source = re.split(r"^ *// \[(\w+)\]\n", source, flags=re.MULTILINE)
-            source = textwrap.dedent(source[source.index(match["part"][1:]) + 1])
-        return f"{match['start']}\n{source.strip()}\n```"
+        return f"{match['start']}\n{example(match['file'], match['part']).strip()}\n```"
 
-    pattern = r"(?P<start><!-- (?P<file>[^\s#]+)(?P<part>#\w+)? -->\n```\w+)\n.*?```"
-    return re.sub(pattern, block, page, flags=re.DOTALL)
+    pattern = r"(?P<start><!-- (?P<file>[^\s#]+)(?:#(?P<part>\w+))? -->\n```\w+)\n.*?```"
+    page = re.sub(pattern, block, page, flags=re.DOTALL)
+    pattern = r"(?P<start><!-- table (?P<file>[^\s#]+)#(?P<part>\w+): (?P<there>.*?) -->)\n.*?<!-- end -->"
+    return re.sub(pattern, phrases, page, flags=re.DOTALL)
+
+
+def example(file: str, part: str | None) -> str:
+    """examples/FILE, or what stands in it between the line `// [PART]` (in Python `# [PART]`) and
+    the next such line."""
+    source = (ROOT / "examples" / file).read_text()
+    if not part:
+        return source
+    parts = re.split(r"^ *(?://|#) \[(\w+)\]\n", source, flags=re.MULTILINE)
+    return textwrap.dedent(parts[parts.index(part) + 1])
+
+
+def phrases(match: re.Match) -> str:
+    """A table of what stands behind `// py: `, on one line or several, and the code below it."""
+    source = example(match["file"], match["part"])
+    pairs = re.split(r"^// py: (.*\n(?:// (?!py: ).*\n)*)", source, flags=re.MULTILINE)
+
+    def cell(code: str) -> str:
+        return "`" + " ".join(code.split()).replace("|", "\\|") + "`"
+
+    rows = [[cell(there.replace("\n// ", " ")), cell(here)] for there, here in zip(pairs[1::2], pairs[2::2])]
+    lines = [[match["there"], "hooked"], ["---", "---"], *rows]
+    return "\n".join([match["start"], *("| " + " | ".join(line) + " |" for line in lines), "<!-- end -->"])
 
 
 def number(x: float | None, unit: str = "") -> str:
@@ -270,8 +281,10 @@ def main() -> int:
         print(f"{RESULTS} is missing, and so are the figures in README.md and docs/performance.md:")
         print("run ./dev bench, then ./dev docs")
         stale = 1
-    pages = {"docs/ops.md": ops_page()}
-    for name in ("README.md", "docs/start.md", "docs/own_model.md", "docs/performance.md"):
+    api, faults = api_page(ROOT)
+    print("\n".join(faults), end="\n" if faults else "")
+    pages = {"docs/api.md": api, "docs/ops.md": ops_page(ROOT)}
+    for name in WITH_EXAMPLES:
         pages[name] = with_figures(with_examples((ROOT / name).read_text()), results)
     for name, content in pages.items():
         path = ROOT / name
@@ -282,7 +295,7 @@ def main() -> int:
             stale = 1
         else:
             path.write_text(content)
-    return stale if check else 0
+    return 1 if faults or (check and stale) else 0
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ warnings.simplefilter("ignore")
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformer_lens import HookedTransformer, HookedTransformerConfig
+from transformer_lens import HookedTransformer
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples/cookbook"))
+from transformer_lens_files import load, save
 
 
 def exchange(ours, theirs):
@@ -26,27 +29,21 @@ def exchange(ours, theirs):
     run = load_file(ours / "run.safetensors")
     dtype = state["embed.W_E"].dtype
     written = json.loads((ours / "config.json").read_text())
-    config = HookedTransformerConfig.from_dict(written | {"dtype": dtype})
-    understood = config.to_dict()
+    model = load(ours)
+    understood = model.cfg.to_dict()
     assert all(understood[key] == value for key, value in written.items()), understood
-
-    model = HookedTransformer(config)
     assert list(sorted(model.state_dict())) == list(sorted(state)), sorted(state)
-    model.load_state_dict(state, strict=True)
     tokens = run["tokens"].long()
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
     torch.testing.assert_close(model(tokens), run["logits"], rtol=tolerance, atol=tolerance)
 
     torch.manual_seed(0)
-    model = HookedTransformer(HookedTransformerConfig.from_dict(written | {"dtype": dtype}))
+    model = HookedTransformer(model.cfg)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
         logits = model(tokens)
-    theirs.mkdir(parents=True)
-    save_file(model.state_dict(), theirs / "model.safetensors")
-    plain = {key: value for key, value in model.cfg.to_dict().items() if key != "dtype"}
-    (theirs / "config.json").write_text(json.dumps(plain))
+    save(model, theirs)
     save_file({"tokens": run["tokens"], "logits": logits.contiguous()}, theirs / "run.safetensors")
 
 

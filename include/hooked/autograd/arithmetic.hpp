@@ -68,6 +68,7 @@ Variable<T> operator+(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
   return detail::broadcasting<Add>(detail::on_tape(tape, a), detail::on_tape(tape, b));
 }
+/// a - b of elements; shapes broadcast.
 template <class A, class B, class T = detail::OperandScalar<A, B>>
 Variable<T> operator-(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
@@ -78,6 +79,7 @@ Variable<T> operator*(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);
   return detail::broadcasting<Multiply>(detail::on_tape(tape, a), detail::on_tape(tape, b));
 }
+/// a / b of elements; shapes broadcast.
 template <class A, class B, class T = detail::OperandScalar<A, B>>
 Variable<T> operator/(const A& a, const B& b) {
   Tape<T>& tape = detail::tape_of<T>(a, b);

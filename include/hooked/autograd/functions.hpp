@@ -46,6 +46,7 @@ template <Scalar T>
 Variable<T> abs(Variable<T> x) {
   return record<Abs>({}, detail::in_rows(x));
 }
+/// The hyperbolic tangent of each element.
 template <Scalar T>
 Variable<T> tanh(Variable<T> x) {
   return record<Tanh>({}, detail::in_rows(x));

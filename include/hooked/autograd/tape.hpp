@@ -134,25 +134,30 @@ class Tape {
     arena_.reset();
   }
 
+  /// The memory of this tape; what lies there ends with reset().
   const Arena& arena() const { return arena_; }
   Arena& arena() { return arena_; }
 
   // For record(): memory, nodes and entries.
 
+  /// What adds to the gradients of an op's inputs, given its payload.
   using WalkBack = void (*)(Tape&, void*);
 
+  /// Room for numbers in the arena, not filled.
   View<T> numbers(const Shape& shape) {
     const auto count = static_cast<std::size_t>(shape.numel());
     T* data = arena_.allocate<T>(count);
     if (poison) std::fill_n(data, count, std::numeric_limits<T>::quiet_NaN());
     return {data, shape};
   }
+  /// A node that shows `value`, with a row map or null.
   Variable<T> make(View<const T> value, const RowMap* rows) {
     auto* node = arena_.make<Node<T>>();
     node->value = value;
     node->rows = rows;
     return {*this, *node};
   }
+  /// Appends what backward is to call for `out`.
   void push(WalkBack walk_back, void* payload, Node<T>& out) {
     entries_.push_back({walk_back, payload, &out});
   }

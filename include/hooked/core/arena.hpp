@@ -51,6 +51,7 @@ class Arena {
 
   /// Bytes in use, and the most that have been in use since the last growth.
   std::size_t bytes_used() const { return used_before_ + offset_; }
+  /// The most bytes that have been in use since the last growth.
   std::size_t high_water() const {
     std::size_t sum = 0;
     for (const Block& block : blocks_) sum += block.size;

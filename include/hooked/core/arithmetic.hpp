@@ -104,14 +104,17 @@ template <class A, class B>
 Tensor<detail::Common<A, B>> operator+(const A& a, const B& b) {
   return detail::broadcast_map("+", a, b, std::plus<>());
 }
+/// a - b of elements; of one tensor, -x.
 template <class A, class B>
 Tensor<detail::Common<A, B>> operator-(const A& a, const B& b) {
   return detail::broadcast_map("-", a, b, std::minus<>());
 }
+/// a * b of elements.
 template <class A, class B>
 Tensor<detail::Common<A, B>> operator*(const A& a, const B& b) {
   return detail::broadcast_map("*", a, b, std::multiplies<>());
 }
+/// a / b of elements.
 template <class A, class B>
 Tensor<detail::Common<A, B>> operator/(const A& a, const B& b) {
   return detail::broadcast_map("/", a, b, std::divides<>());
@@ -127,14 +130,17 @@ template <TensorLike X>
 Tensor<typename X::value_type> exp(const X& x) {
   return map(x, [](typename X::value_type v) { return std::exp(v); });
 }
+/// The natural logarithm of each element: -inf at 0, NaN below.
 template <TensorLike X>
 Tensor<typename X::value_type> log(const X& x) {
   return map(x, [](typename X::value_type v) { return std::log(v); });
 }
+/// The square root of each element.
 template <TensorLike X>
 Tensor<typename X::value_type> sqrt(const X& x) {
   return map(x, [](typename X::value_type v) { return std::sqrt(v); });
 }
+/// The absolute value of each element.
 template <TensorLike X>
 Tensor<typename X::value_type> abs(const X& x) {
   return map(x, [](typename X::value_type v) { return std::abs(v); });

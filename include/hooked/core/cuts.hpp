@@ -15,12 +15,14 @@ class Cuts {
   /// Parts of `size` elements; the last one may be smaller.
   static Cuts of(Index count, Index size) { return {count, (count + size - 1) / size, size}; }
 
+  /// What was cut.
   Index count() const { return count_; }
   Index parts() const { return parts_; }
   Index begin(Index i) const {
     return size_ == 0 ? i * count_ / parts_ : std::min(i * size_, count_);
   }
   Index end(Index i) const { return begin(i + 1); }
+  /// Elements of part i.
   Index size(Index i) const { return end(i) - begin(i); }
   /// The most that a part has.
   Index largest() const { return size_ == 0 ? (count_ + parts_ - 1) / parts_ : size_; }

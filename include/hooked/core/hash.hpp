@@ -13,11 +13,13 @@ namespace hooked {
 /// A number that changes with what is added to it (FNV-1a, by words as they come).
 class Hash {
  public:
+  /// Adds every element of a range of numbers.
   template <class Words>
   Hash& add(const Words& words) {
     for (const auto& word : words) add_word(word);
     return *this;
   }
+  /// The number so far.
   std::uint64_t value() const { return value_; }
   /// Sixteen hexadecimal digits.
   std::string digits() const {

@@ -16,9 +16,12 @@ namespace hooked {
 /// touched and a place in the table of addresses from then on.
 class Memory {
  public:
+  /// Bytes of a cache line.
   static constexpr std::size_t kAlignment = 64;
+  /// Bytes of a huge page.
   static constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+  /// Uninitialised room for so many bytes. Throws std::bad_alloc.
   static void* allocate(std::size_t bytes) {
     void* const start = ::operator new(bytes, alignment(bytes));
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

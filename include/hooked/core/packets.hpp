@@ -20,6 +20,7 @@ namespace hooked {
 /// A register full of numbers, through Eigen's packet maths.
 template <Scalar T>
 using Packet = typename Eigen::internal::packet_traits<T>::type;
+/// How many numbers a register holds.
 template <Scalar T>
 inline constexpr Index kPacket = Eigen::internal::unpacket_traits<Packet<T>>::size;
 
@@ -29,14 +30,17 @@ constexpr Index whole_packets(Index n) {
   return (n + kPacket<T> - 1) / kPacket<T> * kPacket<T>;
 }
 
+/// A register full of x.
 template <Scalar T>
 Packet<T> splat(T x) {
   return Eigen::internal::pset1<Packet<T>>(x);
 }
+/// The numbers at x, of any alignment.
 template <Scalar T>
 Packet<T> load(const T* x) {
   return Eigen::internal::ploadu<Packet<T>>(x);
 }
+/// Writes a register to x, of any alignment.
 template <Scalar T>
 void store(T* x, const Packet<T>& p) {
   Eigen::internal::pstoreu(x, p);
@@ -58,6 +62,7 @@ Packet<T> load_part(const T* x, Index n, T rest = T(0)) {
   return load(whole.data());
 #endif
 }
+/// Writes the first `n` numbers of a register, 0 < n < kPacket.
 template <Scalar T>
 void store_part(T* x, Index n, const Packet<T>& p) {
 #ifdef EIGEN_VECTORIZE_AVX512

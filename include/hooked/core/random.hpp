@@ -14,7 +14,7 @@ namespace hooked {
 
 /// What makes a run repeatable. Two different seeds give unrelated numbers.
 struct Seed {
-  std::uint64_t value = 0;
+  std::uint64_t value = 0;  ///< any number
   friend bool operator==(const Seed&, const Seed&) = default;
 };
 

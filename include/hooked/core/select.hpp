@@ -15,6 +15,7 @@ concept IndexLike = TensorLike<I> && std::integral<typename I::value_type>;
 /// A container of tensors: what can be joined.
 template <class Parts>
 concept TensorList = TensorLike<typename Parts::value_type>;
+/// The type of the numbers in a list of tensors.
 template <TensorList Parts>
 using ElementOf = typename Parts::value_type::value_type;
 

@@ -12,11 +12,13 @@
 
 namespace hooked {
 
+/// A size or a place, signed, as Eigen counts.
 using Index = Eigen::Index;
 
 /// A token id. 32 bits, so that a file of tokens written by numpy as int32 maps directly.
 using Token = std::int32_t;
 
+/// The most axes that a tensor has.
 inline constexpr int kMaxRank = 6;
 
 /// An axis number in [0, rank); negative numbers count from the end, as in numpy.
@@ -36,7 +38,9 @@ class Shape {
     for (const Index size : sizes) push_back(size);
   }
 
+  /// Number of axes; 0 for a scalar.
   int rank() const { return rank_; }
+  /// The size of an axis; negative axes count from the end. Throws ShapeError.
   Index operator[](int axis) const {
     return sizes_[static_cast<std::size_t>(normalize_axis(axis, rank_))];
   }

@@ -12,6 +12,7 @@
 
 namespace hooked {
 
+/// How many elements lie between neighbours along each axis.
 using Strides = std::array<Index, kMaxRank>;
 
 namespace detail {

@@ -14,6 +14,7 @@ class Sums {
   explicit Sums(T* numbers) : numbers_(numbers) {}
 
   explicit operator bool() const { return numbers_ != nullptr; }
+  /// Number i.
   T operator[](Index i) const { return numbers_[i]; }
   /// The numbers from i on.
   Sums from(Index i) const { return Sums(numbers_ + i); }

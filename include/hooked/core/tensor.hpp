@@ -20,8 +20,11 @@ struct TensorAllocator {
   TensorAllocator() = default;
   template <class U>
   TensorAllocator(const TensorAllocator<U>&) {}
+  /// Room for n elements.
   T* allocate(std::size_t n) { return static_cast<T*>(Memory::allocate(n * sizeof(T))); }
+  /// Gives the room of n elements back.
   void deallocate(T* p, std::size_t n) { Memory::free(p, n * sizeof(T)); }
+  /// Leaves numbers as they are, or makes one of the arguments.
   template <class U>
   void construct(U* p) {
     ::new (static_cast<void*>(p)) U;
@@ -68,20 +71,28 @@ class HOOKED_OWNER Tensor {
     room.numbers_ = Numbers(static_cast<std::size_t>(shape.numel()));
     return room;
   }
+  /// One number, of rank 0.
   static Tensor scalar(T value) { return Tensor(Shape{}, {value}); }
 
+  /// A window on all of it, which ends with it.
   View<T> view() HOOKED_LIFETIMEBOUND { return {numbers_.data(), shape_}; }
   View<const T> view() const HOOKED_LIFETIMEBOUND { return {numbers_.data(), shape_}; }
   operator View<T>() { return view(); }
   operator View<const T>() const { return view(); }
 
+  /// The first of the numbers, in row-major order.
   T* data() HOOKED_LIFETIMEBOUND { return numbers_.data(); }
   const T* data() const HOOKED_LIFETIMEBOUND { return numbers_.data(); }
+  /// Sizes of the axes, outermost first.
   const Shape& shape() const HOOKED_LIFETIMEBOUND { return shape_; }
+  /// Number of axes; 0 for a scalar.
   int rank() const { return shape_.rank(); }
+  /// Of one axis; negative ones count from the end.
   Index size(int axis) const { return shape_[axis]; }
+  /// Number of elements.
   Index numel() const { return static_cast<Index>(numbers_.size()); }
 
+  /// One element; negative indices count from the end. Throws ShapeError outside the shape.
   template <std::convertible_to<Index>... I>
   T& operator()(I... indices) HOOKED_LIFETIMEBOUND {
     return view()(indices...);
@@ -90,12 +101,14 @@ class HOOKED_OWNER Tensor {
   const T& operator()(I... indices) const HOOKED_LIFETIMEBOUND {
     return view()(indices...);
   }
+  /// The only element. Throws ShapeError when there are more, or none.
   T item() const { return view().item(); }
   /// Another shape, in the same memory where that is large enough; what stands there is left over.
   void resize(const Shape& shape) {
     numbers_.resize(static_cast<std::size_t>(shape.numel()));
     shape_ = shape;
   }
+  /// Makes all elements `value`.
   void fill(T value) { std::fill(numbers_.begin(), numbers_.end(), value); }
 
   View<T> select(int axis, Index index) HOOKED_LIFETIMEBOUND { return view().select(axis, index); }
@@ -115,6 +128,7 @@ class HOOKED_OWNER Tensor {
   View<const T> permute(std::initializer_list<int> order) const HOOKED_LIFETIMEBOUND {
     return view().permute(order);
   }
+  /// The last two axes exchanged: a view, no copy.
   View<T> transpose() HOOKED_LIFETIMEBOUND { return view().transpose(); }
   View<const T> transpose() const HOOKED_LIFETIMEBOUND { return view().transpose(); }
   View<T> reshape(std::initializer_list<Index> sizes) & HOOKED_LIFETIMEBOUND {
@@ -131,8 +145,10 @@ class HOOKED_OWNER Tensor {
   View<const T> broadcast(const Shape& shape) const HOOKED_LIFETIMEBOUND {
     return view().broadcast(shape);
   }
+  /// Leading axes folded into rows, the last axis as columns: an Eigen map, no copy.
   MatrixMap<T> matrix() HOOKED_LIFETIMEBOUND { return view().matrix(); }
   MatrixMap<const T> matrix() const HOOKED_LIFETIMEBOUND { return view().matrix(); }
+  /// As matrix(), for element-by-element arithmetic.
   ArrayMap<T> array() HOOKED_LIFETIMEBOUND { return view().array(); }
   ArrayMap<const T> array() const HOOKED_LIFETIMEBOUND { return view().array(); }
 

@@ -42,6 +42,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() { stop(); }
 
+  /// Workers, the caller included.
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls `task(i)` for every i in [0, count) and returns when all are done. If tasks throw, the

@@ -11,10 +11,12 @@ namespace hooked {
 /// A matrix whose rows and columns are evenly spaced: element (i, k) at data[i * row + k * column].
 template <class T>
 struct Strided {
-  T* data;
-  Index row, column;
+  T* data;            ///< element (0, 0)
+  Index row, column;  ///< elements between neighbours down a column, and along a row
 
+  /// Where element (i, k) lies.
   T* at(Index i, Index k) const { return data + i * row + k * column; }
+  /// The matrix from element (i, k) on.
   Strided from(Index i, Index k) const { return {at(i, k), row, column}; }
 };
 
@@ -22,12 +24,13 @@ struct Strided {
 /// may be c itself, one row for all (start_row 0), or null for 0.
 template <Scalar T>
 struct TileTarget {
-  T* c;
-  Index c_row;
+  T* c;         ///< element (0, 0) of the target
+  Index c_row;  ///< elements between its rows
   const T* start = nullptr;
-  Index start_row = 0;
-  T scale = T(1);
+  Index start_row = 0;  ///< elements between rows of `start`
+  T scale = T(1);       ///< what the sum is multiplied by
 
+  /// The target from element (i, j) on.
   TileTarget from(Index i, Index j) const {
     const T* const first = start == nullptr ? nullptr : start + i * start_row + j;
     return {c + i * c_row + j, c_row, first, start_row, scale};
@@ -37,7 +40,9 @@ struct TileTarget {
 /// The tile in registers: rows by packets of columns. Its sums, a row of b and a number of a fit
 /// the registers that there are.
 inline constexpr Index kTileRows = 6;
+/// Packets of columns in a tile.
 inline constexpr Index kTilePackets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2;
+/// Columns of a tile.
 template <Scalar T>
 inline constexpr Index kTileColumns = kTilePackets* kPacket<T>;
 

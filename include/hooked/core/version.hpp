@@ -9,6 +9,7 @@
 
 namespace hooked {
 
+/// "MAJOR.MINOR.PATCH"
 inline constexpr std::string_view library_version = "0.1.0";
 
 }  // namespace hooked

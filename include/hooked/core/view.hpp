@@ -25,6 +25,7 @@ using MatrixMap = Eigen::Map<
                                            Eigen::RowMajor>,
                        Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>,
     Eigen::Unaligned, Eigen::OuterStride<>>;
+/// As MatrixMap, for element-by-element arithmetic.
 template <class T>
 using ArrayMap =
     Eigen::Map<std::conditional_t<std::is_const_v<T>,
@@ -99,15 +100,22 @@ class HOOKED_POINTER View {
   }
 
   operator View<const T>() const requires(!std::is_const_v<T>) { return {data_, shape_, strides_}; }
+  /// The same window, to read only.
   View<const value_type> view() const { return {data_, shape_, strides_}; }
 
+  /// The element whose indices are all 0.
   T* data() const { return data_; }
+  /// Sizes of the axes, outermost first.
   const Shape& shape() const { return shape_; }
+  /// Number of axes; 0 for a scalar.
   int rank() const { return shape_.rank(); }
+  /// Of one axis; negative ones count from the end.
   Index size(int axis) const { return shape_[axis]; }
+  /// Number of elements.
   Index numel() const { return shape_.numel(); }
   /// How many elements lie between neighbours along each axis.
   const Strides& strides() const { return strides_; }
+  /// Of one axis; negative ones count from the end.
   Index stride(int axis) const { return strides_[at(normalize_axis(axis, rank()))]; }
 
   /// One element; negative indices count from the end. Throws ShapeError outside the shape.
@@ -116,6 +124,7 @@ class HOOKED_POINTER View {
     const std::array<Index, sizeof...(I)> index{static_cast<Index>(indices)...};
     return (*this)[std::span<const Index>(index.data(), index.size())];
   }
+  /// One element, by a list of indices. Throws ShapeError outside the shape.
   T& operator[](std::span<const Index> index) const {
     if (static_cast<int>(index.size()) != rank()) {
       fail<ShapeError>(index.size(), " indices given for a tensor of shape ", shape_);
@@ -222,6 +231,7 @@ class HOOKED_POINTER View {
     return wide;
   }
 
+  /// Whether the elements lie in row-major order without gaps.
   bool is_contiguous() const {
     Index stride = 1;
     for (int axis = rank() - 1; axis >= 0; --axis) {

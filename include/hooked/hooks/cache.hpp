@@ -20,6 +20,7 @@ namespace hooked {
 template <Scalar T>
 class ActivationCache {
  public:
+  /// A full name and its activation.
   using Entry = std::pair<std::string, Tensor<T>>;
 
   /// By full name ("blocks.0.attn.hook_q") or short name ("q0", "scale0ln1").
@@ -39,11 +40,14 @@ class ActivationCache {
   const Tensor<T>& at(std::string_view name, int layer, std::string_view layer_type = "") const {
     return (*this)[act_name(name, layer < 0 ? layer + n_layers() : layer, layer_type)];
   }
+  /// Whether it holds this name, full or short.
   bool contains(const std::string& name) const { return find(name) != by_name_.end(); }
 
+  /// How many entries it holds.
   std::size_t size() const { return entries_.size(); }
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
+  /// Full names in firing order, gradients last.
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     for (const auto& [name, value] : entries_) all.push_back(name);

@@ -38,7 +38,9 @@ class BatchOfParts {
   /// back run after run is used again, that of threads of a pool is not (twice the time in a medium
   /// cache).
   void reserve(const Shape& whole) { numbers_ = Tensor<T>::empty(whole); }
+  /// Whether any part has arrived.
   bool has_begun() const { return begun_; }
+  /// The numbers of the whole batch, which are gone from here then.
   Tensor<T> take() { return std::move(numbers_); }
 
  private:

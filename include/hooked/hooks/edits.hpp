@@ -28,6 +28,7 @@ class Indices {
   Indices(std::initializer_list<Index> chosen) : chosen_(chosen) {}
   Indices(std::vector<Index> chosen) : chosen_(std::move(chosen)) {}
 
+  /// Whether all indices are meant.
   bool all() const { return !chosen_; }
   /// Empty where all are meant.
   const std::vector<Index>& chosen() const {
@@ -42,9 +43,9 @@ class Indices {
 /// Which part of an activation an edit touches; an axis that is not given is touched whole.
 /// `positions` are queries at attention scores and patterns; `neurons` index the last axis.
 struct Units {
-  Indices batch = {};
+  Indices batch = {};  ///< examples
   Indices positions = {};
-  Indices heads = {};
+  Indices heads = {};  ///< of axes that count heads
   Indices neurons = {};
 };
 
@@ -107,9 +108,9 @@ Variable<T> put(Variable<T> x, Variable<T> value, const Units& units, const Site
 
 /// What zero() and scale() return: an edit that needs no tensor and hence fits float and double.
 struct ScaleEdit {
-  SiteSelector where;
-  double factor;
-  Units units;
+  SiteSelector where;  ///< the sites
+  double factor;       ///< what the units are multiplied by
+  Units units;         ///< which part of the activation
 
   template <Scalar T>
   operator Hook<T>() const {

@@ -53,6 +53,7 @@ class SiteSelector {
     fail<NameError>("no hook point is named \"", name_,
                     "\"; the nearest are: ", nearest_names(full, sites.names()));
   }
+  /// As it was written, for error texts.
   const std::string& description() const { return text_; }
   /// Whether this call of a site is meant, the first being 0.
   bool is_meant(int call) const { return !call_ || *call_ == call; }
@@ -71,9 +72,11 @@ class SiteSelector {
 
 /// What a hook function is told about the place where it is called.
 struct HookPoint {
-  const Site& site;
-  int call = 0;  // how often the site fired before in this run
+  const Site& site;  ///< where the run is
+  int call = 0;      // how often the site fired before in this run
+  /// The full name of the site.
   const std::string& name() const { return site.name; }
+  /// The block's number; -1 outside the blocks.
   int layer() const { return site.layer(); }
 };
 
@@ -84,16 +87,19 @@ struct HookPoint {
 /// Every one sees the dense activation of the contract's shape. Ready-made edits: hooks/edits.hpp.
 template <Scalar T>
 struct Hook {
+  /// Reads an activation.
   using Observe = std::function<void(View<const T>, const HookPoint&)>;
+  /// Changes an activation's numbers; for runs without gradients.
   using Modify = std::function<void(View<T>, const HookPoint&)>;
+  /// Gives what takes an activation's place, on the tape: gradients flow through.
   using Edit = std::function<Variable<T>(Variable<T>, const HookPoint&)>;
 
   template <class F>
   Hook(SiteSelector selector, F function)
       : where(std::move(selector)), action(as_action(std::move(function))) {}
 
-  SiteSelector where;
-  std::variant<Observe, Modify, Edit> action;
+  SiteSelector where;                          ///< the sites
+  std::variant<Observe, Modify, Edit> action;  ///< what happens there
 
  private:
   template <class F>

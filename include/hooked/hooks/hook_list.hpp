@@ -22,13 +22,16 @@ struct AddHookOptions {
 template <Scalar T>
 class HookList {
  public:
+  /// Appends a hook.
   void add(Hook<T> hook, AddHookOptions options = {}) {
     Added added{std::move(hook), options.is_permanent, open_.empty() ? 0 : open_.back()};
     hooks_.insert(options.prepend ? hooks_.begin() : hooks_.end(), std::move(added));
   }
+  /// Removes all hooks, permanent ones only if asked.
   void reset(bool including_permanent) {
     std::erase_if(hooks_, [&](const Added& a) { return including_permanent || !a.is_permanent; });
   }
+  /// How many hooks there are.
   std::size_t size() const { return hooks_.size(); }
 
   /// A plan that starts with these hooks.

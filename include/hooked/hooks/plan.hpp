@@ -85,6 +85,7 @@ class HookPlan {
     }
     return last;
   }
+  /// Whether any hook acts, keeping aside.
   bool has_hooks() const { return !hooks_.empty(); }
 
   /// Memory that the kept activations will take in a run of these sizes; known before it starts.

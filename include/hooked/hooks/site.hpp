@@ -20,9 +20,10 @@ namespace hooked {
 /// `Axis{"feature"}`; the text must be a literal. Queries stand at the positions of their own
 /// stream; keys do too in self-attention, and at `source` positions in cross-attention.
 struct Axis {
-  std::string_view name;
+  std::string_view name;  ///< a literal
   friend bool operator==(const Axis&, const Axis&) = default;
 
+  /// Those of the contract; `one` is an axis of size 1.
   static const Axis batch, pos, source, head, query, key, d_model, d_head, d_mlp, d_vocab_out, one;
 };
 inline constexpr Axis Axis::batch{"batch"}, Axis::pos{"pos"}, Axis::source{"source"},
@@ -32,10 +33,11 @@ inline constexpr Axis Axis::batch{"batch"}, Axis::pos{"pos"}, Axis::source{"sour
 /// An axis of a site: with the size that its module gives it, or, as batch and positions, with a
 /// size that each run brings along.
 struct SiteAxis {
+  /// The size of an axis that each run brings along.
   static constexpr Index kOfTheRun = -1;
 
-  Axis axis;
-  Index size = kOfTheRun;
+  Axis axis;               ///< what it counts
+  Index size = kOfTheRun;  ///< as the module has it
 
   constexpr SiteAxis(Axis a, Index n = kOfTheRun) : axis(a), size(a == Axis::one ? 1 : n) {}
 };
@@ -59,8 +61,8 @@ class AxisSizes {
 
 /// One place in a model: "blocks.0.attn.hook_pattern", [batch, head, query, key].
 struct Site {
-  std::string name;
-  std::vector<SiteAxis> axes;
+  std::string name;            ///< "blocks.0.attn.hook_pattern"
+  std::vector<SiteAxis> axes;  ///< outermost first
   /// Fires only in runs that ask for it: what it shows takes more work, or another order of work.
   bool is_optional = false;
   /// The axes in runs where every head has an input of its own; empty: as always.
@@ -70,6 +72,7 @@ struct Site {
   const std::vector<SiteAxis>& axes_for(int rank) const {
     return static_cast<int>(axes_per_head.size()) == rank ? axes_per_head : axes;
   }
+  /// The shape of its activation in a run of these sizes. Throws NameError for an axis without one.
   Shape shape(const AxisSizes& sizes) const {
     Shape shape;
     for (const auto& [axis, size] : axes) {
@@ -122,11 +125,14 @@ class SiteTable {
     sites_.push_back(std::move(site));
     return size() - 1;
   }
+  /// How many sites there are.
   SiteId size() const { return static_cast<SiteId>(sites_.size()); }
+  /// The site of a number.
   const Site& operator[](SiteId id) const { return sites_[static_cast<std::size_t>(id)]; }
   auto begin() const { return sites_.begin(); }
   auto end() const { return sites_.end(); }
 
+  /// Whether a site has this full name.
   bool contains(std::string_view name) const { return number_of(name) >= 0; }
   /// By full name, which takes nothing from the heap, or short name ("pattern0"); -1 for a name
   /// that there is not.
@@ -144,6 +150,7 @@ class SiteTable {
     }
     return number;
   }
+  /// Full names in firing order.
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     for (const Site& site : sites_) all.push_back(site.name);

@@ -7,6 +7,7 @@
 
 namespace hooked {
 
+/// Bins of one width, and how much fell into each.
 struct Histogram {
   Tensor<double> edges;   ///< [bins + 1], rising
   Tensor<double> counts;  ///< [bins]

@@ -21,6 +21,7 @@
 
 namespace hooked {
 
+/// How the runs of a sweep go.
 struct SweepOptions {
   /// The positions whose logits the metric reads, rising; empty: all.
   std::vector<Token> positions = {};
@@ -108,11 +109,12 @@ void check_no_hooks(const char* what, const Transformer<T>& model) {
 
 /// Where a run of a sweep differs: at a block's site, at one position and one head, or at all.
 struct Place {
+  /// Every position, or every head.
   static constexpr Index kAll = -1;
 
-  int layer = 0;
-  Index position = kAll;
-  Index head = kAll;
+  int layer = 0;          ///< the block
+  Index position = kAll;  ///< kAll: every one
+  Index head = kAll;      ///< kAll: every one
 };
 
 /// For every place, runs `tokens` ([pos] or [1, pos]) with the activation of `site` there taken

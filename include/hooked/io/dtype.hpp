@@ -25,11 +25,13 @@ static_assert(std::endian::native == std::endian::little,
 /// it writes tensors in the reverse of this order.
 enum class Dtype { boolean, u8, f16, bf16, i32, f32, f64, i64 };
 
+/// What is known of a dtype.
 struct DtypeFacts {
   std::string_view name;  // in safetensors and in error texts
   std::string_view npy;   // in .npy; empty where numpy has no such type
   std::size_t width;      // bytes an element
 };
+/// The facts of every dtype, in the order of Dtype.
 inline constexpr std::array<DtypeFacts, 8> kDtypes{{{"BOOL", "|b1", 1},
                                                     {"U8", "|u1", 1},
                                                     {"F16", "<f2", 2},
@@ -39,6 +41,7 @@ inline constexpr std::array<DtypeFacts, 8> kDtypes{{{"BOOL", "|b1", 1},
                                                     {"F64", "<f8", 8},
                                                     {"I64", "<i8", 8}}};
 
+/// What is known of a dtype.
 constexpr const DtypeFacts& facts(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
 
 /// The dtype whose `member` is `name`: `find_dtype("F32", &DtypeFacts::name)`.
@@ -50,8 +53,10 @@ constexpr std::optional<Dtype> find_dtype(std::string_view name,
   return std::nullopt;
 }
 
+/// The dtype's name in safetensors.
 inline std::ostream& operator<<(std::ostream& out, Dtype dtype) { return out << facts(dtype).name; }
 
+/// T is one of Ts.
 template <class T, class... Ts>
 concept OneOf = (std::same_as<T, Ts> || ...);
 

@@ -17,9 +17,12 @@
 
 namespace hooked {
 
+/// Closes a file of the C library.
 struct CloseFile {
+  /// Closes it.
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
+/// A file of the C library that is closed when it goes out of scope.
 using OpenFile = std::unique_ptr<std::FILE, CloseFile>;
 
 /// All bytes of the file at `path`.

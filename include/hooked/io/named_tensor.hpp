@@ -20,6 +20,7 @@ namespace hooked {
 /// strides. Made from a Tensor or a View, whose storage must outlive it.
 class AnyView {
  public:
+  /// One of the views that can be written.
   using Views = std::variant<View<const float>, View<const double>, View<const std::int32_t>,
                              View<const std::int64_t>, View<const std::uint8_t>, View<const bool>>;
 
@@ -27,9 +28,11 @@ class AnyView {
   requires std::constructible_from<Views, View<const typename X::value_type>> AnyView(const X& x)
       : view_(x.view()) {}
 
+  /// How its elements are stored.
   Dtype dtype() const {
     return std::visit([]<class T>(const View<const T>&) { return dtype_of<T>(); }, view_);
   }
+  /// Sizes of the axes, outermost first.
   const Shape& shape() const {
     return std::visit([](const auto& x) -> const Shape& { return x.shape(); }, view_);
   }
@@ -62,8 +65,8 @@ class AnyView {
 
 /// One tensor to write: `{"W_Q", model.W_Q}`.
 struct NamedTensor {
-  std::string name;
-  AnyView values;
+  std::string name;  ///< not empty
+  AnyView values;    ///< must outlive the writing
 };
 
 /// Throws FormatError when a name is empty or appears twice.

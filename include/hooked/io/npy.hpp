@@ -20,6 +20,7 @@
 
 namespace hooked {
 
+/// How every .npy file starts.
 inline constexpr std::string_view kNpyMagic{"\x93NUMPY", 6};
 
 /// The dictionary in a .npy header, in the small part of Python's grammar that numpy writes there.
@@ -50,9 +51,9 @@ class NpyDictionary {
     if (!descr || !fortran_order || !shape) refuse("lacks descr, fortran_order or shape");
   }
 
-  std::optional<std::string_view> descr;
-  std::optional<bool> fortran_order;
-  std::optional<Shape> shape;
+  std::optional<std::string_view> descr;  ///< the kind of number: "<f4"
+  std::optional<bool> fortran_order;      ///< first axis fastest
+  std::optional<Shape> shape;             ///< sizes of the axes
 
  private:
   template <class... Parts>

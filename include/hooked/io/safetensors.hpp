@@ -31,6 +31,7 @@ inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;
 /// A safetensors file with F64, F32, F16, BF16, I64, I32, U8 and BOOL tensors of up to six axes.
 class SafetensorsFile : public TensorFile {
  public:
+  /// The texts under "__metadata__", by key.
   using Metadata = std::map<std::string, std::string>;
 
   /// Reads and validates the whole file. Throws FormatError that names file, tensor, what was found

@@ -16,9 +16,9 @@ namespace hooked {
 
 /// Where a tensor lies in the bytes of a file.
 struct StoredTensor {
-  Dtype dtype;
-  Shape shape;
-  std::size_t offset = 0;
+  Dtype dtype;                 ///< kind of number
+  Shape shape;                 ///< outermost axis first
+  std::size_t offset = 0;      ///< of its first byte
   bool fortran_order = false;  // first axis fastest, as numpy may write it
 };
 
@@ -48,10 +48,12 @@ class TensorFile {
     for (const auto& [name, stored] : tensors_) all.push_back(name);
     return all;
   }
+  /// Whether the file has a tensor of this name.
   bool contains(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
 
   /// Throws NameError, which lists the nearest names, when there is no such tensor; as all below.
   const Shape& shape(std::string_view name) const { return find(name).shape; }
+  /// The kind of number that a tensor is stored as.
   Dtype dtype(std::string_view name) const { return find(name).dtype; }
 
   /// A copy of the numbers: float or double of any floating dtype (F64 as float rounds to nearest,

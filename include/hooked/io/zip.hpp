@@ -54,12 +54,14 @@ inline std::uint32_t crc32(std::string_view bytes, std::uint32_t crc = 0) {
 /// A stored member. `offset` is where its local header begins when it is written, and where its
 /// bytes begin when it is read.
 struct ZipMember {
-  std::string name;
-  std::uint32_t crc, size, offset;
+  std::string name;                 ///< of the file inside
+  std::uint32_t crc, size, offset;  ///< checksum; bytes; where they begin
 };
 
+/// The marks that begin the parts of an archive, and the size at which ZIP64 begins.
 inline constexpr std::uint32_t kZipLocalMark = 0x04034b50, kZipDirectoryMark = 0x02014b50,
                                kZipEndMark = 0x06054b50, kZip64 = 0xffffffff;
+/// Bytes of those parts, names left out.
 inline constexpr std::size_t kZipLocalSize = 30, kZipDirectorySize = 46, kZipEndSize = 22;
 
 /// Numbers as little-endian bytes, one after the other.
@@ -116,6 +118,7 @@ class ZipReader {
     if (at != end) refuse("ZIP directory has more than its ", count, " members");
   }
 
+  /// The files inside, which are gone from here then.
   std::vector<ZipMember> members() && { return std::move(members_); }
 
  private:

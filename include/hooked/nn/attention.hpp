@@ -24,6 +24,7 @@
 
 namespace hooked {
 
+/// What an attention is built from.
 struct AttentionOptions {
   Index d_model = 0;
   Index n_heads = 0;

@@ -18,6 +18,7 @@
 
 namespace hooked {
 
+/// What a block is built from.
 struct BlockOptions {
   Index d_model = 0;
   Index n_heads = 0;
@@ -60,7 +61,9 @@ class TransformerBlock {
     hook_resid_post_ = b.site("hook_resid_post", stream_axes(o));
   }
 
+  /// The site at which it begins, hook_resid_pre.
   SiteId first_site() const { return hook_resid_pre_; }
+  /// The site at which it ends, hook_resid_post.
   SiteId last_site() const { return hook_resid_post_; }
 
   /// The stream after the block. If positions are wanted, everything but keys and values is

@@ -14,14 +14,15 @@ namespace hooked {
 /// Collects parameters and sites under dotted names. Modules register their sites in the order in
 /// which they fire. What a module is made of, sizes and kinds, comes as options of its own.
 struct Builder {
-  ParameterLayout& parameters;
-  SiteTable& sites;
-  std::string prefix = "";  // "blocks.0.attn."
+  ParameterLayout& parameters;  ///< where they are laid out
+  SiteTable& sites;             ///< where they are listed
+  std::string prefix = "";      // "blocks.0.attn."
 
   /// The same collections under a longer prefix.
   Builder in(std::string_view module) const {
     return {parameters, sites, prefix + std::string(module) + "."};
   }
+  /// Registers a parameter under the prefix, kept in memory as it is seen.
   ParameterId parameter(std::string_view name, const Shape& shape) const {
     return parameters.add(prefix + std::string(name), shape);
   }

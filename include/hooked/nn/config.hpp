@@ -10,6 +10,7 @@
 
 namespace hooked {
 
+/// Whether a query sees keys up to its own position, or all.
 enum class AttentionDirection { causal, bidirectional };
 
 /// Names and defaults are those of HookedTransformerConfig; -1 means "derive it". Its switches of
@@ -25,22 +26,24 @@ struct TransformerConfig {
   Index d_vocab_out = -1;  // -1: d_vocab
   Activation act_fn = Activation::relu;
   Normalization normalization = Normalization::LN;
-  double eps = 1e-5;       // inside the root of a norm
-  bool final_rms = false;  // ln_final is RMS (RMSPre) while the blocks use LN (LNPre)
-  bool attn_only = false;
+  double eps = 1e-5;               // inside the root of a norm
+  bool final_rms = false;          // ln_final is RMS (RMSPre) while the blocks use LN (LNPre)
+  bool attn_only = false;          ///< no MLPs
   bool parallel_attn_mlp = false;  // the MLP reads resid_pre
-  PositionalEmbedding positional_embedding = PositionalEmbedding::standard;
-  AttentionDirection attention_dir = AttentionDirection::causal;
-  bool use_attn_scale = true;
-  double attn_scale = -1;  // scores are divided by it; -1: sqrt(d_head)
-  bool scale_attn_by_inverse_layer_idx = false;
-  InitMode init_mode = InitMode::gpt2;
+  PositionalEmbedding positional_embedding = PositionalEmbedding::standard;  ///< learned, or none
+  AttentionDirection attention_dir = AttentionDirection::causal;  ///< causal, or both ways
+  bool use_attn_scale = true;                                     ///< divide scores by attn_scale
+  double attn_scale = -1;                        // scores are divided by it; -1: sqrt(d_head)
+  bool scale_attn_by_inverse_layer_idx = false;  ///< and by the block's number + 1
+  InitMode init_mode = InitMode::gpt2;           ///< how matrices are drawn
   double initializer_range = -1;  // gpt2: standard deviation, -1: 0.8 / sqrt(d_model); else: gain
   bool freeze_biases = false;     // every parameter named b_* stays at zero
 
   friend bool operator==(const TransformerConfig&, const TransformerConfig&) = default;
 
+  /// Whether blocks have an MLP.
   bool has_mlp() const { return !attn_only; }
+  /// Whether there are norms.
   bool has_norm() const { return normalization != Normalization::none; }
 
   /// What the scores of block `layer` are divided by.

@@ -21,11 +21,12 @@
 
 namespace hooked {
 
+/// What an embedding is built from.
 struct EmbedOptions {
   Index d_vocab = 0;
   Index d_model = 0;
-  Index n_ctx = 0;  // the longest sequence
-  PositionalEmbedding positions = PositionalEmbedding::standard;
+  Index n_ctx = 0;                                                // the longest sequence
+  PositionalEmbedding positions = PositionalEmbedding::standard;  ///< learned, or none
 };
 
 /// resid[b, p] = W_E[token[b, p]] + W_pos[position[b, p]]. A position of Padding::kNone adds

@@ -13,10 +13,11 @@
 
 namespace hooked {
 
+/// How tokens are chosen, and when to stop.
 struct GenerateOptions {
-  Index max_new_tokens = 10;
-  bool do_sample = true;  // false, or temperature 0: the likeliest token
-  double temperature = 1.0;
+  Index max_new_tokens = 10;            ///< beyond the prompt
+  bool do_sample = true;                // false, or temperature 0: the likeliest token
+  double temperature = 1.0;             ///< what logits are divided by
   double freq_penalty = 0.0;            // times how often a token stands in prompt and output
   std::optional<Index> top_k = {};      // only the k largest logits (ties with the last are kept)
   std::optional<double> top_p = {};     // without top_k: the likeliest until they sum to over p

@@ -19,7 +19,7 @@ namespace hooked {
 
 /// fan_in and fan_out of a matrix [in, out] or of heads [head, in, out] (fan_out counts all heads).
 struct Fans {
-  double in, out;
+  double in, out;  ///< fan_in and fan_out
   explicit Fans(const Shape& shape)
       : in(static_cast<double>(shape[-2])),
         out(static_cast<double>(shape[-1] * (shape.rank() == 3 ? shape[0] : 1))) {}
@@ -27,15 +27,16 @@ struct Fans {
 
 /// How the parameters of a model are drawn. For networks of one's own the default is Xavier's.
 struct Init {
-  InitMode mode = InitMode::xavier_normal;
-  double range = 1.0;  // gpt2: the standard deviation; else a gain
+  InitMode mode = InitMode::xavier_normal;  ///< the rule, see initialize()
+  double range = 1.0;                       // gpt2: the standard deviation; else a gain
 };
 
 /// How one parameter is drawn: normal with this standard deviation, or uniform within +-size.
 struct Spread {
-  bool is_normal;
-  double size;
+  bool is_normal;  ///< else uniform
+  double size;     ///< standard deviation, or bound
 };
+/// The spread of a drawn parameter [in, out] or [head, in, out], by its name and the rule.
 inline Spread spread_of(std::string_view name, const Shape& shape, const Init& init) {
   const double r = init.range;
   const Fans fan(shape);

@@ -3,6 +3,7 @@
 
 namespace hooked {
 
+/// Activation functions of an MLP; ops/ has their formulas.
 enum class Activation { relu, gelu, gelu_new, silu };
 
 /// LN: centre, divide by the root mean square, weight and bias. RMS: no centring, weight only.

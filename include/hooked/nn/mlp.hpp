@@ -20,6 +20,7 @@
 
 namespace hooked {
 
+/// What an MLP is built from.
 struct MlpOptions {
   Index d_model = 0;
   Index d_mlp = 0;
@@ -43,6 +44,7 @@ auto with_function(Activation act_fn, F f) {
   fail<ConfigError>("there is no activation number ", static_cast<int>(act_fn));
 }
 
+/// out = act(x W_in + b_in) W_out + b_out (contract, 5.4).
 template <Scalar T>
 class Mlp {
  public:

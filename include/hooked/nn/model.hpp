@@ -69,7 +69,9 @@ class Model
   using Function = detail::NetworkFunction<decltype(&Network::operator())>;
 
  public:
+  /// Type of its numbers.
   using T = typename Function::Number;
+  /// What its network takes.
   using Input = typename Function::Input;
 
   /// Builds the network (`Network(builder, arguments...)`) and draws its parameters.
@@ -81,6 +83,7 @@ class Model
     this->make_parameters(init, seed);
   }
 
+  /// The modules themselves.
   const Network& network() const { return network_; }
 
   // Running. A sequence of tokens [pos] is a batch of one.

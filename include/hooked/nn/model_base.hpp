@@ -28,7 +28,9 @@ namespace hooked {
 template <Scalar T>
 class ModelBase {
  public:
+  /// All hook points, in firing order.
   const SiteTable& sites() const { return sites_; }
+  /// All parameters, to read, edit or freeze.
   Parameters<T>& parameters() { return parameters_; }
   const Parameters<T>& parameters() const { return parameters_; }
   /// One parameter in its own shape, to read or to edit. Throws NameError.
@@ -46,6 +48,7 @@ class ModelBase {
   /// Hooks for as long as the returned scope lives; scopes nest. The model must outlive it and stay
   /// where it is.
   [[nodiscard]] typename HookList<T>::Scope hooks(std::vector<Hook<T>> scoped);
+  /// Hooks that stay, scoped ones included.
   std::size_t n_hooks() const { return hooks_.size(); }
 
   // For training and analyses that hold on to the tape.

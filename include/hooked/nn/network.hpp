@@ -48,6 +48,7 @@ class TransformerNetwork {
         unembed_(b.in("unembed"), {config.d_model, config.d_vocab_out}),
         end_(b.sites.size()) {}
 
+  /// With every derived value filled in.
   const TransformerConfig& config() const { return config_; }
 
   /// tokens [batch, pos] to logits [batch, pos, d_vocab_out] (at the pass's positions only, if it
@@ -93,6 +94,7 @@ class TransformerNetwork {
   Variable<T> logits(Pass<T>& pass, Variable<T> resid) const {
     return unembed_(pass, ln_final_(pass, resid));
   }
+  /// Block l, from 0.
   const TransformerBlock<T>& block(Index l) const { return blocks_[static_cast<std::size_t>(l)]; }
 
   /// A layer as Python counts: negative ones from the end. Throws ShapeError outside the model.

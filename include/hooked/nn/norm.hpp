@@ -20,10 +20,11 @@
 
 namespace hooked {
 
+/// What a norm is built from.
 struct NormOptions {
-  Index width = 0;  // of what is normalized: d_model
-  Normalization kind = Normalization::LN;
-  double eps = 1e-5;  // inside the root
+  Index width = 0;                         // of what is normalized: d_model
+  Normalization kind = Normalization::LN;  ///< which of the norms
+  double eps = 1e-5;                       // inside the root
   /// Where inputs may be [batch, pos, head, width] in some runs: how many heads there are.
   Index n_heads = 0;
 };

@@ -36,6 +36,7 @@ class Padding {
   }
   /// [batch, pos], or null when all are visible.
   const std::uint8_t* visible() const { return visible_; }
+  /// [batch * pos], kNone at padding; null: there is none.
   const Token* positions() const { return positions_.empty() ? nullptr : positions_.data(); }
 
  private:

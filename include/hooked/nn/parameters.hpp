@@ -26,14 +26,16 @@ enum class ParameterId : int {};
 /// (W_Q lies as [d_model, head * d_head]).
 class ParameterLayout {
  public:
+  /// One parameter: how it is seen and how it is kept.
   struct Entry {
-    std::string name;
-    Shape shape;
-    Shape packed;
+    std::string name;              ///< "blocks.0.attn.W_Q"
+    Shape shape;                   ///< the contract's
+    Shape packed;                  ///< in memory
     View<float>::Strides strides;  // of `shape` within the packed numbers
     Index offset;                  // in elements from the slab's start, a multiple of 16
   };
 
+  /// A parameter that is kept as it is seen.
   ParameterId add(std::string name, const Shape& shape) {
     return append(std::move(name), shape, shape, View<float>(nullptr, shape));
   }
@@ -48,9 +50,11 @@ class ParameterLayout {
     return append(std::move(name), shape, packed, View<float>(nullptr, shape));
   }
 
+  /// How many parameters there are.
   std::size_t size() const { return entries_.size(); }
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
+  /// The parameter of a number.
   const Entry& operator[](ParameterId id) const { return entries_[static_cast<std::size_t>(id)]; }
   /// Elements of a slab, padding included.
   Index slab_size() const { return slab_size_; }
@@ -61,6 +65,7 @@ class ParameterLayout {
     return sum;
   }
 
+  /// Whether a parameter has this name.
   bool contains(const std::string& name) const { return by_name_.contains(name); }
   /// Changes with names, shapes and places: slabs of one fingerprint are about the same parameters.
   std::uint64_t fingerprint() const { return hash_.value(); }
@@ -73,6 +78,7 @@ class ParameterLayout {
     }
     return found->second;
   }
+  /// In the order in which they were added.
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     for (const Entry& entry : entries_) all.push_back(entry.name);
@@ -121,8 +127,11 @@ class Parameters {
         slab_(Shape{layout_.slab_size()}),
         frozen_(layout_.size(), false) {}
 
+  /// Where each parameter lies.
   const ParameterLayout& layout() const { return layout_; }
+  /// In the order in which modules registered them.
   std::vector<std::string> names() const { return layout_.names(); }
+  /// Whether a parameter has this name.
   bool contains(const std::string& name) const { return layout_.contains(name); }
   /// Whether the name of any parameter fits a glob.
   bool has(const std::string& glob) const {
@@ -165,6 +174,7 @@ class Parameters {
                       "\"; the nearest are: ", nearest_names(glob, names()));
     }
   }
+  /// Whether training leaves it alone.
   bool is_frozen(ParameterId id) const { return frozen_[static_cast<std::size_t>(id)]; }
 
  private:

@@ -81,7 +81,9 @@ class Pass {
     for (Set& set : sets_) begin(set, adds);
   }
 
+  /// The tape that the run is recorded on.
   Tape<T>& tape() { return *tape_; }
+  /// The wanted positions, rising; empty: all.
   const std::vector<Token>& positions() const { return options_.positions; }
 
   /// While one lives, the pass works with the parameters and hooks of one model.

@@ -43,14 +43,14 @@ struct CacheOptions {
   Metric<T> gradient_of = {};
   /// false: the run ends after the block of the last site needed, and the logits stay empty.
   bool logits = true;
-  RunOptions run = {};
+  RunOptions run = {};  ///< how far and where the run goes
 };
 
 /// What run_with_cache gives.
 template <Scalar T>
 struct CachedRun {
-  Tensor<T> logits;
-  ActivationCache<T> cache;
+  Tensor<T> logits;          ///< the output; [0] if not wanted
+  ActivationCache<T> cache;  ///< what was kept
 };
 
 }  // namespace hooked

@@ -26,6 +26,7 @@
 
 namespace hooked {
 
+/// HookedTransformer's model: a Model of TransformerNetwork, with its loss and parts of its layers.
 template <Scalar T>
 class Transformer : public Model<TransformerNetwork<T>> {
   using Base = Model<TransformerNetwork<T>>;
@@ -34,6 +35,7 @@ class Transformer : public Model<TransformerNetwork<T>> {
   /// Validates the config, lays out and draws the parameters. Throws ConfigError.
   explicit Transformer(const TransformerConfig& config, Seed seed = {});
 
+  /// With every derived value filled in.
   const TransformerConfig& config() const { return this->network().config(); }
 
   /// What a run of tokens [batch, pos] brings along for the axes of sites.

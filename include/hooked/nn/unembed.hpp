@@ -13,11 +13,13 @@
 
 namespace hooked {
 
+/// What an unembedding is built from.
 struct UnembedOptions {
   Index d_model = 0;
   Index d_vocab_out = 0;
 };
 
+/// logits = x W_U + b_U (contract, 5.1).
 template <Scalar T>
 class Unembed {
  public:

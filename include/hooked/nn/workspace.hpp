@@ -30,6 +30,7 @@ class PassPool {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     ~Lease() { pool_->put(std::move(pass_)); }
+    /// The pass that was lent.
     Pass<T>& operator*() const { return *pass_; }
 
    private:

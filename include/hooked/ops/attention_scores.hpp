@@ -14,8 +14,8 @@ struct AttentionScores {
   static constexpr std::string_view name = "attention_scores";
   static constexpr int inputs = 2;
   struct Args {
-    double divisor = 1.0;  // sqrt(d_head), usually
-    AttentionMask mask = {};
+    double divisor = 1.0;     // sqrt(d_head), usually
+    AttentionMask mask = {};  ///< which keys are seen
   };
 
   /// q [batch, query, head, d_head], k [batch, key, head, d_head] -> [batch, head, query, key]

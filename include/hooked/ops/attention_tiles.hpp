@@ -36,19 +36,21 @@ struct AttentionMask {
 /// Rows that lie `stride` apart in memory, or where `row` says: one head of [row, head, d_head].
 template <class T>
 struct HeadRows {
-  T* data;
+  T* data;  ///< the first row
   Index stride;
   const Token* row = nullptr;  // null: row i is row i
+  /// Where row i begins.
   T* operator()(Index i) const { return data + (row == nullptr ? i : row[i]) * stride; }
 };
 
 /// The same of a gradient, whose rows are added to.
 template <Scalar T>
 struct HeadSums {
-  Sums<T> data = {};
-  Index stride = 0;
-  const Token* row = nullptr;
+  Sums<T> data = {};           ///< the first row
+  Index stride = 0;            ///< elements between rows
+  const Token* row = nullptr;  ///< null: row i is row i
   explicit operator bool() const { return static_cast<bool>(data); }
+  /// Row i, to be added to.
   Sums<T> operator()(Index i) const { return data.from((row == nullptr ? i : row[i]) * stride); }
 };
 
@@ -57,6 +59,7 @@ struct HeadSums {
 template <Scalar T>
 class AttentionTile {
  public:
+  /// The score of a key that is not seen.
   static constexpr T kHidden = -std::numeric_limits<T>::infinity();
   /// Backward takes the queries in blocks of this many, so that scratch memory stays small.
   static constexpr Index kQueryBlock = 128;
@@ -69,6 +72,7 @@ class AttentionTile {
         rows_(scratch),
         packed_(scratch + kTileRows * width_) {}
 
+  /// How many numbers of scratch memory a head takes.
   static Index scratch_size(Index queries, Index keys, Index d_head) {
     const Index width = whole_packets<T>(d_head);
     const Index packed = std::max(

@@ -15,11 +15,12 @@ inline constexpr Index kTile = 8;
 /// The axes of two windows of one shape, as few as walk the same elements in the same order: axes
 /// of size 1 are left out, and neighbours that are evenly spaced in both windows are one.
 struct CommonAxes {
+  /// One axis of both.
   struct Axis {
     Index size, a, b;  // and the strides in both
   };
-  std::array<Axis, kMaxRank> axes{};
-  int count = 0;
+  std::array<Axis, kMaxRank> axes{};  ///< outermost first
+  int count = 0;                      ///< how many of them
 
   CommonAxes(const Shape& shape, const Strides& a, const Strides& b) {
     for (int k = 0; k < shape.rank(); ++k) {

@@ -12,7 +12,7 @@ struct Broadcast {
   static constexpr std::string_view name = "broadcast";
   static constexpr int inputs = 1;
   struct Args {
-    Shape shape;
+    Shape shape;  ///< of y
   };
 
   /// x -> the shape wanted

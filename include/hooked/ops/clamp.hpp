@@ -12,8 +12,8 @@ namespace hooked {
 struct ClampFunction {
   static constexpr std::string_view name = "clamp";
   struct Args {
-    double low = -std::numeric_limits<double>::infinity();
-    double high = std::numeric_limits<double>::infinity();
+    double low = -std::numeric_limits<double>::infinity();  ///< the least that comes out
+    double high = std::numeric_limits<double>::infinity();  ///< the most
   };
   template <Scalar T>
   static Packet<T> value(const Args& args, const Packet<T>& x) {

@@ -19,10 +19,11 @@ namespace hooked {
 struct CrossEntropy {
   static constexpr std::string_view name = "cross_entropy";
   static constexpr int inputs = 1;
+  /// The label that does not count.
   static constexpr Token kIgnored = -1;
   struct Args {
-    const Token* labels;  // one for each row, or kIgnored
-    double smoothing = 0.0;
+    const Token* labels;     // one for each row, or kIgnored
+    double smoothing = 0.0;  ///< of labels, in [0, 1)
   };
 
   /// logits [..., d_vocab_out] -> loss [...]

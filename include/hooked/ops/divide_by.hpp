@@ -9,7 +9,7 @@ namespace hooked {
 struct DivideByFunction {
   static constexpr std::string_view name = "divide_by";
   struct Args {
-    double divisor = 1.0;
+    double divisor = 1.0;  ///< a fixed number
   };
   template <Scalar T>
   static Packet<T> value(const Args& args, const Packet<T>& x) {

@@ -15,8 +15,8 @@ struct Extreme {
   static constexpr std::string_view name = "extreme";
   static constexpr int inputs = 1;
   struct Args {
-    std::array<bool, kMaxRank> folds{};
-    bool smallest = false;
+    std::array<bool, kMaxRank> folds{};  ///< which axes
+    bool smallest = false;               ///< else the largest
   };
 
   /// [...] -> the same with 1 for every axis that is folded

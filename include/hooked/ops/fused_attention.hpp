@@ -15,7 +15,7 @@ namespace hooked {
 
 /// Which row of a table stands at each (batch, position); without `row`, row b * positions + p.
 struct AttentionRows {
-  Index positions = 0;
+  Index positions = 0;         ///< of a sequence
   const Token* row = nullptr;  // [batch * positions]
 };
 
@@ -23,10 +23,10 @@ struct FusedAttention {
   static constexpr std::string_view name = "fused_attention";
   static constexpr int inputs = 3;
   struct Args {
-    Index batch;
-    AttentionRows query, key, value;
-    double divisor = 1.0;
-    AttentionMask mask = {};
+    Index batch;                      ///< sequences
+    AttentionRows query, key, value;  ///< the rows of q, k and v
+    double divisor = 1.0;             ///< attn_scale
+    AttentionMask mask = {};          ///< which keys are seen
   };
 
   /// Tables q, k, v [rows, head, d_head] -> z [batch, query, head, d_head]

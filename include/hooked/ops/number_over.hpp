@@ -9,7 +9,7 @@ namespace hooked {
 struct NumberOverFunction {
   static constexpr std::string_view name = "number_over";
   struct Args {
-    double number = 1.0;
+    double number = 1.0;  ///< what is divided
   };
   template <Scalar T>
   static Packet<T> value(const Args& args, const Packet<T>& x) {

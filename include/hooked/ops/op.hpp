@@ -57,6 +57,7 @@ class Acc {
     Sum(Map map, bool* touched) : map_(map), touched_(touched) {}
     Sum(const Sum&) = default;
     Sum& operator=(const Sum&) = delete;
+    /// Adds an Eigen expression, or writes it where nothing was there.
     template <class Expression>
     void operator+=(const Expression& x) {
       if (touched_ == nullptr) return;
@@ -80,6 +81,7 @@ class Acc {
     Map map_;
     bool* touched_;
   };
+  /// Element by element: `dx.array() += dy.array() * w.array()`.
   Sum<ArrayMap<T>> array() const { return {folded().array(), touched_}; }
   /// For expressions that are more than a product; add_product is the way of a product alone.
   Sum<MatrixMap<T>> matrix() const { return {folded().matrix(), touched_}; }
@@ -220,10 +222,10 @@ class Acc {
 /// Inputs are drawn from the standard normal distribution, scaled and shifted.
 template <class Args>
 struct Sample {
-  Args args;
+  Args args;  ///< the settings
   std::vector<Shape> inputs;
-  double scale = 1.0;
-  double shift = 0.0;
+  double scale = 1.0;  ///< standard deviation of the inputs
+  double shift = 0.0;  ///< their mean
 };
 
 /// The numbers of a view that an op reads in their plain order. Throws ShapeError for a strided

@@ -78,6 +78,7 @@ using WithoutFirst = std::tuple<O...>;
 #define HOOKED_NEXT_OP(...) , __VA_ARGS__
 }  // namespace detail
 
+/// The list as a tuple of types.
 using AllOps = detail::WithoutFirst<void HOOKED_OPS(HOOKED_NEXT_OP)>;
 #undef HOOKED_NEXT_OP
 

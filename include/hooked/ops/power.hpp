@@ -12,7 +12,7 @@ namespace hooked {
 struct PowerFunction {
   static constexpr std::string_view name = "power";
   struct Args {
-    double exponent = 1.0;
+    double exponent = 1.0;  ///< a fixed number
   };
   template <Scalar T>
   static Packet<T> value(const Args& args, const Packet<T>& x) {

@@ -10,7 +10,7 @@ struct Scale {
   static constexpr int inputs = 1;
   static constexpr int row_inputs = 1;
   struct Args {
-    double factor = 1.0;
+    double factor = 1.0;  ///< a fixed number
   };
 
   /// [...] -> [...]

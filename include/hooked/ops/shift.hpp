@@ -9,7 +9,7 @@ namespace hooked {
 struct ShiftFunction {
   static constexpr std::string_view name = "shift";
   struct Args {
-    double offset = 0.0;
+    double offset = 0.0;  ///< a fixed number
   };
   template <Scalar T>
   static Packet<T> value(const Args& args, const Packet<T>& x) {

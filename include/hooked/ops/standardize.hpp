@@ -16,7 +16,7 @@ struct Standardize {
   static constexpr int inputs = 1;
   static constexpr int row_inputs = 1;
   struct Args {
-    bool centers = true;
+    bool centers = true;  ///< subtract the mean first
     double eps = 1e-5;
   };
 

@@ -10,7 +10,7 @@ struct Sum {
   static constexpr std::string_view name = "sum";
   static constexpr int inputs = 1;
   struct Args {
-    double factor = 1.0;
+    double factor = 1.0;  ///< of the sum: 1 / n is the mean
   };
 
   /// [...] -> []

@@ -10,8 +10,8 @@ struct SumAxes {
   static constexpr std::string_view name = "sum_axes";
   static constexpr int inputs = 1;
   struct Args {
-    std::array<bool, kMaxRank> folds{};
-    double factor = 1.0;
+    std::array<bool, kMaxRank> folds{};  ///< which axes
+    double factor = 1.0;                 ///< of the sum: 1 / n is the mean
   };
 
   /// [...] -> the same with 1 for every axis that is summed over

@@ -10,13 +10,14 @@ namespace hooked {
 struct Window {
   static constexpr std::string_view name = "window";
   static constexpr int inputs = 1;
+  /// One axis of x, and where y lies on it.
   struct Axis {  // of x: where it starts, and the axis of y that moves it on by how much
-    Index start = 0, step = 1;
-    int along = -1;  // -1: it stands still
+    Index start = 0, step = 1;  ///< the first index, and the distance to the next
+    int along = -1;             // -1: it stands still
   };
   struct Args {
-    Shape shape;  // of y
-    std::array<Axis, kMaxRank> axes{};
+    Shape shape;                        // of y
+    std::array<Axis, kMaxRank> axes{};  ///< of x
   };
 
   /// Any shape that has room for the window -> the window's

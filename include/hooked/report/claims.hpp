@@ -18,6 +18,7 @@ namespace hooked {
 /// From best to worst; `not_measurable` where there is nothing to compare or no finite number.
 enum class Verdict { match, same_shape, differs, not_measurable };
 
+/// As tables show it: "match", "same sign/shape", "differs", "not measurable".
 inline std::string_view verdict_name(Verdict verdict) {
   constexpr std::string_view names[] = {"match", "same sign/shape", "differs", "not measurable"};
   return names[static_cast<std::size_t>(verdict)];
@@ -29,6 +30,7 @@ inline std::string short_text(double x, int digits = 4) {
   std::snprintf(digits_of_x, sizeof digits_of_x, "%.*g", digits, x);
   return digits_of_x;
 }
+/// The nearest double to `digits` significant digits of x.
 inline double rounded(double x, int digits = 6) {
   return std::isfinite(x) ? std::stod(short_text(x, digits)) : x;
 }
@@ -38,6 +40,7 @@ struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
 
+  /// Whether x lies in it.
   bool contains(double x) const { return low <= x && x <= high; }
   /// "98.05 to 99.05", "at least 2", "at most 5", "any number"
   std::string text() const {
@@ -62,11 +65,13 @@ struct Rule {
   Range match;
   Range shape;
 
+  /// What a measurement says of the claim; not_measurable for NaN and infinity.
   Verdict operator()(double measured) const {
     if (!std::isfinite(measured)) return Verdict::not_measurable;
     if (match.contains(measured)) return Verdict::match;
     return shape.contains(measured) ? Verdict::same_shape : Verdict::differs;
   }
+  /// "match: 98 to 99; same sign/shape: at least 50"
   std::string text() const {
     return "match: " + match.text() + "; same sign/shape: " + shape.text();
   }
@@ -75,12 +80,12 @@ struct Rule {
 /// One line of a study's table. `study_says` is a number, a list, a text or null; `measured` a
 /// number or a list. `definition` says how it was measured and ends with the rule of the verdict.
 struct Claim {
-  std::string claim = "";
+  std::string claim = "";  ///< in words
   nlohmann::ordered_json study_says = nullptr;
   nlohmann::ordered_json measured = nullptr;
-  std::string unit = "";
+  std::string unit = "";  ///< of the number
   std::string definition = "";
-  Verdict verdict = Verdict::not_measurable;
+  Verdict verdict = Verdict::not_measurable;  ///< computed, never written
 };
 
 /// A claim about one number, judged.

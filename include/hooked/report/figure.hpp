@@ -22,8 +22,10 @@ namespace hooked {
 ///   bars       "groups": [names] and "series": [{"label", "values": one number a group}]
 class Figure {
  public:
+  /// The colour scale of a heatmap.
   enum class Colors { diverging, sequential };
 
+  /// A heatmap without panels.
   static Figure heatmap(std::string title, std::string x, std::string y, std::string color_label,
                         Colors colors) {
     Figure figure("heatmap", std::move(title), std::move(x), std::move(y));
@@ -31,12 +33,15 @@ class Figure {
                               {"scale", colors == Colors::diverging ? "diverging" : "sequential"}};
     return figure;
   }
+  /// Lines without panels.
   static Figure lines(std::string title, std::string x, std::string y) {
     return {"lines", std::move(title), std::move(x), std::move(y)};
   }
+  /// A histogram without panels.
   static Figure histogram(std::string title, std::string x, std::string y) {
     return {"histogram", std::move(title), std::move(x), std::move(y)};
   }
+  /// Bars without panels.
   static Figure bars(std::string title, std::string x, std::string y) {
     return {"bars", std::move(title), std::move(x), std::move(y)};
   }
@@ -91,6 +96,7 @@ class Figure {
     return *this;
   }
 
+  /// What is written to the file.
   const nlohmann::ordered_json& json() const { return json_; }
 
  private:

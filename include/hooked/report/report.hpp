@@ -11,9 +11,10 @@
 
 namespace hooked {
 
+/// What a study writes: its claims and its figures.
 struct Report {
-  std::vector<Claim> claims;
-  std::vector<std::pair<std::string, Figure>> figures;
+  std::vector<Claim> claims;                            ///< in the order of the page
+  std::vector<std::pair<std::string, Figure>> figures;  ///< file names and figures
 
   void add(Claim claim) { claims.push_back(std::move(claim)); }
   /// `name` is the file's, without ".json".

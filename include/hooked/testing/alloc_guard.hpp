@@ -20,7 +20,9 @@ inline std::atomic<bool> heap_calls_counted{false};
 ///   if (AllocGuard::counting()) CHECK(guard.calls() == 0);
 class AllocGuard {
  public:
+  /// Heap calls of the program since it was made.
   long calls() const { return heap_calls.load() - start_; }
+  /// Whether heap calls are counted: the program includes testing/alloc_hooks.hpp.
   static bool counting() { return heap_calls_counted.load(); }
 
  private:

@@ -16,22 +16,28 @@ namespace hooked::testing {
 /// What `Op` asks for, with the settings named by the number of the sample that they belong to.
 template <Scalar T>
 struct AnyOp {
+  /// The inputs of one sample.
   struct Case {
-    std::vector<Shape> inputs;
-    double scale = 1.0;
-    double shift = 0.0;
+    std::vector<Shape> inputs;  ///< their shapes
+    double scale = 1.0;         ///< their standard deviation
+    double shift = 0.0;         ///< their mean
   };
+  /// Of the inputs.
   using Shapes = std::vector<Shape>;
+  /// Of the inputs.
   using Views = std::vector<View<const T>>;
 
-  std::string name;
-  int inputs = 0;
-  int row_inputs = 0;
-  std::vector<Case> cases;
+  std::string name;         ///< of the op
+  int inputs = 0;           ///< how many
+  int row_inputs = 0;       ///< how many of them are rows
+  std::vector<Case> cases;  ///< one for each sample
+  /// The shape rule.
   std::function<Shape(std::size_t sample, const Shapes&)> shape;
   /// [0] for an op that keeps nothing.
   std::function<Shape(std::size_t sample, const Shapes&)> saved;
+  /// Writes y, and what backward needs.
   std::function<void(std::size_t sample, const Views& in, View<T> y, View<T> saved)> forward;
+  /// Adds to the gradients of the inputs.
   std::function<void(std::size_t sample, const Views& in, View<const T> y, View<const T> saved,
                      View<const T> dy, const std::vector<Acc<T>>& gradients)>
       backward;

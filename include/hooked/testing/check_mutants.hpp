@@ -14,8 +14,8 @@ namespace hooked::testing {
 
 /// What became of the mutants of an op. `equivalent` ones did nothing that the op does not.
 struct MutationReport {
-  int tried = 0;
-  int rejected = 0;
+  int tried = 0;     ///< mutants
+  int rejected = 0;  ///< by the gradient check
   int equivalent = 0;
   std::vector<std::string> survivors;     // broken, and accepted
   std::vector<std::string> false_alarms;  // equivalent, and rejected

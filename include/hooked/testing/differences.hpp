@@ -20,8 +20,9 @@ namespace hooked::testing {
 struct GradReport {
   double max_error = 0.0;
   std::string where = "nowhere";
-  std::vector<std::string> failures;
+  std::vector<std::string> failures;  ///< in words
 
+  /// Whether nothing failed.
   bool ok() const { return failures.empty(); }
   /// One line for each failure, or one that says how good the gradients are.
   std::string summary() const {
@@ -35,12 +36,13 @@ struct GradReport {
   }
 };
 
+/// How closely, and how, gradients are compared with differences.
 struct GradOptions {
   /// Largest relative error against central differences that passes.
   double tolerance = 1e-6;
   /// Up to this many elements an input is checked one by one, above in random directions.
   Index one_by_one = 160;
-  int directions = 2;
+  int directions = 2;  ///< random ones, for large inputs
   /// How far float may be from double, relative to the largest element.
   double float_tolerance = 1e-4;
   /// Whether ops may call the heap.
@@ -67,6 +69,7 @@ class CentralDifferences {
         options_(options),
         report_(report) {}
 
+  /// Compares one gradient for each input; what differs goes into the report.
   void compare(const std::vector<Tensor<double>>& gradients, const std::string& label) {
     for (std::size_t i = 0; i < x_.size(); ++i) {
       const std::string name = text(label, ", input ", i, " ", x_[i].shape());

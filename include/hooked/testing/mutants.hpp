@@ -21,8 +21,8 @@ namespace hooked::testing {
 /// it stays unset (a transposed gradient of one row), there was nothing to find.
 template <Scalar T>
 struct Mutant {
-  std::string name;
-  AnyOp<T> op;
+  std::string name;            ///< what is wrong with it
+  AnyOp<T> op;                 ///< the op with that fault
   bool breaks_numbers = true;  // and not the judgement of shapes
   std::shared_ptr<bool> differs = std::make_shared<bool>(false);
 };

@@ -16,11 +16,13 @@ namespace hooked::testing {
 template <Scalar T>
 class OpRules {
  public:
+  /// One for each input.
   using Tensors = typename OpRun<T>::Tensors;
 
   /// `run` and `report` must outlive this object.
   OpRules(const OpRun<T>& run, GradReport& report) : run_(run), report_(report) {}
 
+  /// Every rule but that of the heap.
   void check() {
     check_written();
     check_same_bits();
@@ -30,6 +32,7 @@ class OpRules {
     check_rows();
     check_windows();
   }
+  /// Forward and backward make no heap call.
   void check_heap() {
     const long calls = run_.heap_calls();
     if (calls > 0) complain("forward and backward call the heap ", calls, " times");

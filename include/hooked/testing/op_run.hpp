@@ -16,9 +16,11 @@ namespace hooked::testing {
 template <Scalar T>
 class OpRun {
  public:
+  /// One for each input.
   using Tensors = std::vector<Tensor<T>>;
+  /// What forward wrote.
   struct Forward {
-    Tensor<T> y, saved;
+    Tensor<T> y, saved;  ///< the output, and what backward needs
   };
 
   /// `op` must outlive this object.
@@ -31,15 +33,20 @@ class OpRun {
         dy_(random_tensors<T>({forward_.y.shape()}, "cotangent")[0]),
         gradients_(run_backward(forward_, dy_)) {}
 
+  /// The op that was run.
   const AnyOp<T>& op() const { return op_; }
   /// "linear (double), sample 1"
   std::string label() const {
     return text(op_.name, sizeof(T) == sizeof(float) ? " (float)" : " (double)", ", sample ",
                 sample_);
   }
+  /// The inputs.
   const Tensors& x() const { return x_; }
+  /// What forward made of them.
   const Forward& forward() const { return forward_; }
+  /// The output.
   const Tensor<T>& y() const { return forward_.y; }
+  /// The random cotangent.
   const Tensor<T>& dy() const { return dy_; }
   /// J^T dy, one for each input; zeros where the op added nothing.
   const Tensors& gradients() const { return gradients_; }
@@ -125,6 +132,7 @@ class OpRun {
     return guard.calls();
   }
 
+  /// What outputs hold before they are written.
   static constexpr T kNaN = std::numeric_limits<T>::quiet_NaN();
 
  private:

@@ -32,9 +32,11 @@ class BatchOrder {
 
   /// Examples of a full batch.
   Index largest() const { return batch_size_; }
+  /// Steps that see every example once; the last batch may be smaller.
   Index steps_per_epoch() const {
     return (static_cast<Index>(order_.size()) + batch_size_ - 1) / batch_size_;
   }
+  /// Of a step, both from 0.
   Index epoch(Index step) const { return step / steps_per_epoch(); }
 
   /// The examples of step `step`; valid until the next call.

@@ -15,6 +15,7 @@
 
 namespace hooked {
 
+/// What train() takes as a listener: it has some of on_step, on_evaluation, on_checkpoint, on_end.
 template <class C>
 concept TrainCallback = requires(C& c, const StepInfo& info) {
   c.on_step(info);
@@ -43,6 +44,7 @@ bool goes_on(Call call) {
 class Audience {
  public:
   virtual ~Audience() = default;
+  /// Tells all listeners; false where one wants the run to end.
   virtual bool tell(const StepInfo& info) = 0;
   virtual bool tell(const EvaluationInfo& info) = 0;
   virtual bool tell(const std::filesystem::path& checkpoint) = 0;

@@ -21,19 +21,19 @@ namespace hooked {
 
 /// What a run needs besides weights and moments to go on with the same bits.
 struct RunState {
-  Index step = 0;
-  double loss = 0.0;  // of the last batch
-  double best_loss = std::numeric_limits<double>::infinity();
-  std::uintmax_t metrics_bytes = 0;
+  Index step = 0;                                              ///< steps done
+  double loss = 0.0;                                           // of the last batch
+  double best_loss = std::numeric_limits<double>::infinity();  ///< of validation
+  std::uintmax_t metrics_bytes = 0;                            ///< of metrics.csv at that step
 };
 
 /// A model that learns: its weights, its optimizer, and the best weights so far.
 template <Scalar T>
 struct Learner {
-  std::string prefix;  // of its names, where several models learn: "sae."
-  Parameters<T>* parameters;
-  Optimizer<T> optimizer;
-  Tensor<T> best;  // may be empty
+  std::string prefix;         // of its names, where several models learn: "sae."
+  Parameters<T>* parameters;  ///< not owned
+  Optimizer<T> optimizer;     ///< with its moments
+  Tensor<T> best;             // may be empty
 };
 
 /// Saves and restores a run in DIRECTORY/checkpoint.safetensors. `facts` are what must agree
@@ -41,12 +41,15 @@ struct Learner {
 template <Scalar T>
 class Checkpoint {
  public:
+  /// Names and values, as text.
   using Facts = std::map<std::string, std::string>;
 
   Checkpoint(std::filesystem::path directory, Facts facts)
       : path_(std::move(directory) / "checkpoint.safetensors"), facts_(std::move(facts)) {}
 
+  /// Of the file.
   const std::filesystem::path& path() const { return path_; }
+  /// Whether the file is there.
   bool exists() const {
     std::error_code error;
     return std::filesystem::exists(path_, error);
@@ -58,6 +61,7 @@ class Checkpoint {
     if (error) fail<FormatError>(path_.string(), ": cannot be removed: ", error.message());
   }
 
+  /// Writes the file in one step. Throws FormatError.
   void save(const std::vector<Learner<T>>& learners, const RunState& state) const {
     std::vector<NamedTensor> tensors;
     for (const Learner<T>& learner : learners) {

@@ -19,7 +19,7 @@ namespace hooked {
 /// Data without end; see draw().
 template <class Draw>
 struct Source {
-  Draw draw;
+  Draw draw;  ///< (random, examples) -> a batch
 };
 
 /// DrawnBatches the batch of every step anew: `draw(random, examples)` gives a Batch of that many,
@@ -37,6 +37,7 @@ Source<Draw> draw(Draw draw) {
 template <Batch B>
 class Batches {
  public:
+  /// Of a batch.
   using Type = B;
 
   /// `set` must outlive it. Throws ShapeError when its parts do not agree, or for a bad size.
@@ -45,12 +46,16 @@ class Batches {
     prepare(0);
   }
 
+  /// Examples of a full batch.
   Index largest() const { return order_.largest(); }
+  /// Steps that see every example once; the last batch may be smaller.
   Index steps_per_epoch() const { return order_.steps_per_epoch(); }
+  /// Of a step, both from 0.
   Index epoch(Index step) const { return order_.epoch(step); }
 
   /// From now on `examples`, `copy` and `reduce` are about the batch of this step.
   void prepare(Index step) { chosen_ = order_(step); }
+  /// Of the prepared batch.
   Index examples() const { return static_cast<Index>(chosen_.size()); }
   /// The examples [first, last) of the batch, into `to`.
   void copy(Index first, Index last, B& to) const {
@@ -58,8 +63,11 @@ class Batches {
         *set_, last - first, [&](Index i) { return chosen_[static_cast<std::size_t>(first + i)]; },
         to);
   }
+  /// A batch to tell sizes from.
   const B& example_of_kind() const { return *set_; }
+  /// Examples of the set, as checkpoints note it.
   std::string size_text() const { return std::to_string(examples_in(*set_)); }
+  /// Changes with the numbers of the set.
   std::string fingerprint() const { return hooked::fingerprint(*set_); }
 
  private:
@@ -72,6 +80,7 @@ class Batches {
 template <class Draw>
 class DrawnBatches {
  public:
+  /// Of a batch.
   using Type = std::remove_cvref_t<std::invoke_result_t<const Draw&, Random&, Index>>;
   static_assert(Batch<Type>, "what a source draws must be a Batch (train/batch.hpp)");
 
@@ -84,10 +93,14 @@ class DrawnBatches {
     prepare(0);
   }
 
+  /// Examples of a batch.
   Index largest() const { return batch_size_; }
+  /// 0: there are no epochs.
   Index steps_per_epoch() const { return 0; }
+  /// 0: there are no epochs.
   Index epoch(Index) const { return 0; }
 
+  /// Draws the batch of this step, unless it is the one at hand.
   void prepare(Index step) {
     if (step == step_) return;
     std::array<char, 32> stream{"batch "};  // not a string: a step takes nothing from the heap
@@ -100,12 +113,16 @@ class DrawnBatches {
     fail<ShapeError>("train: in step ", step + 1, " the source drew ", drawn,
                      " examples, asked for ", batch_size_);
   }
+  /// Of the prepared batch.
   Index examples() const { return batch_size_; }
+  /// The examples [first, last) of the batch, into `to`.
   void copy(Index first, Index last, Type& to) const {
     copy_examples(
         *batch_, last - first, [&](Index i) { return first + i; }, to);
   }
+  /// A batch to tell sizes from.
   const Type& example_of_kind() const { return *batch_; }
+  /// "drawn", as checkpoints note it.
   std::string size_text() const { return "drawn"; }
   /// Of the first batch. A run that draws otherwise is another run.
   std::string fingerprint() {

@@ -25,6 +25,7 @@ struct Dataset {
   static constexpr std::tuple parts{&Dataset::tokens, &Dataset::labels, &Dataset::positions,
                                     &Dataset::weights};
 
+  /// How many examples it has.
   Index size() const { return tokens.numel() == 0 ? 0 : tokens.size(0); }
 };
 
@@ -46,8 +47,8 @@ B subset(const B& all, std::span<const Index> chosen) {
 /// Two parts of a data set, drawn at random.
 template <Batch B>
 struct Split {
-  B train;
-  B test;
+  B train;  ///< as many as were asked for
+  B test;   ///< the rest
 };
 
 /// Draws `train_size` examples for training; the rest is for testing. The same seed gives the same

@@ -41,12 +41,15 @@ template <Scalar T>
 class Evaluated {
  public:
   virtual ~Evaluated() = default;
+  /// How many there are.
   virtual Index examples() const = 0;
   /// How many kinds of labels are told apart: the label positions of a Dataset.
   virtual Index width() const = 0;
   /// Whether a label can be right or wrong.
   virtual bool has_accuracy() const = 0;
+  /// Changes with the numbers of the set.
   virtual std::string fingerprint() const = 0;
+  /// A lane's way to the examples.
   virtual std::unique_ptr<Share<T>> share() const = 0;
 };
 
@@ -56,20 +59,29 @@ class Job {
  public:
   virtual ~Job() = default;
 
+  /// Examples of a full batch.
   virtual Index largest_batch() const = 0;
   virtual Index steps_per_epoch() const = 0;  // 0: the data has no epochs
+  /// Of a step, both from 0.
   virtual Index epoch(Index step) const = 0;
+  /// Rows of the widest part of an example.
   virtual Index rows_per_example() const = 0;
   /// About as many numbers as the tape keeps for an example; empty: run one and count.
   virtual std::optional<Index> numbers_per_example() const = 0;
+  /// Size of the data, as checkpoints note it.
   virtual std::string size_text() const = 0;
+  /// Changes with the numbers of the data.
   virtual std::string fingerprint() = 0;
+  /// The positions at which logits are wanted; empty: all.
   virtual const std::vector<Token>& positions() const = 0;
 
   /// From now on shares and `divisor` are about the batch of this step.
   virtual void prepare(Index step) = 0;
+  /// Of the prepared batch.
   virtual Index examples() const = 0;
+  /// What the objective's sum over the prepared batch is divided by.
   virtual double divisor() const = 0;
+  /// A lane's way to the examples.
   virtual std::unique_ptr<Share<T>> share() const = 0;
 };
 

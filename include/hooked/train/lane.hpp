@@ -32,9 +32,11 @@ class Bound {
     for (const SiteSelector& where : activations) keep(where);
   }
 
+  /// The pass that binds all models.
   Pass<T>& pass() { return pass_; }
   /// Of the model `i`.
   HookPlan<T>& plan(std::size_t i) { return plans_[i]; }
+  /// How many models there are.
   std::size_t size() const { return plans_.size(); }
   void begin(const typename Pass<T>::Options& options, bool adds = false) {
     pass_.begin(options, &plans_[0], adds);
@@ -96,6 +98,7 @@ class Lane {
     bound_.begin(options_, adds);
     return share_->sum(bound_.pass());
   }
+  /// The pass and the plans of its models.
   Bound<T>& bound() { return bound_; }
 
   /// Of the last run: a slab for all that is trained (Together::slab_size).

@@ -37,6 +37,7 @@ class MetricsFile {
     check();
   }
 
+  /// Appends a row. Throws FormatError when it cannot be written.
   void on_evaluation(const EvaluationInfo& info) {
     if (path_.empty()) return;
     const Evaluation& e = info.evaluation;

@@ -33,6 +33,7 @@ struct Objective {
   Sum sum;          ///< (pass, batch) -> a scalar Variable
   Divisor divisor;  ///< (batch) -> a number
 
+  /// The sum over the examples of a batch: a scalar.
   template <Scalar T, Batch B>
   Variable<T> operator()(Pass<T>& pass, const B& batch) const {
     return sum(pass, batch);
@@ -46,11 +47,13 @@ Objective(Sum, Divisor) -> Objective<Sum, Divisor>;
 struct CrossEntropyLoss {
   double label_smoothing = 0.0;  // see ops/cross_entropy.hpp; in [0, 1)
 
+  /// The weighted sum of the losses of a batch: a scalar.
   template <class Model, Scalar T>
   Variable<T> operator()(const Model& model, Pass<T>& pass, const Dataset& batch) const {
     return sum(losses(model.forward(pass, batch.tokens), batch));
   }
 
+  /// The weights of all labels that count, added up.
   double divisor(const Dataset& batch) const {
     double total = 0.0;
     for_each_element(batch.labels.view(), [&](Index i, const Token& label) {
@@ -158,6 +161,7 @@ struct CrossEntropyLoss {
 /// Mean squared error between what a model makes of x and x itself, per example: the objective of
 /// an autoencoder on rows of activations [example, width].
 struct Reconstruction {
+  /// The sum over rows of x [example, width] of the squared error.
   template <class Model, Scalar T>
   Variable<T> operator()(const Model& model, Pass<T>& pass, const Tensor<T>& x) const {
     return sum(record<SquaredError>({}, model.forward(pass, x), pass.tape().constant(x)));

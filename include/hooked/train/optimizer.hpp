@@ -36,17 +36,18 @@ struct Adam {
 /// g <- g + wd p;  m <- momentum m + g (m = g in the first step);  p <- p - lr m
 struct Sgd {
   double lr = 1e-2;
-  double momentum = 0.0;
+  double momentum = 0.0;  ///< how much of m a step keeps
   double weight_decay = 0.0;
 };
 
+/// One of the three optimisers.
 using OptimizerSettings = std::variant<AdamW, Adam, Sgd>;
 
 /// Other settings for the parameters whose name fits a glob; the first group that fits counts.
 struct ParameterGroup {
-  std::string names;
-  double lr_factor = 1.0;
-  double weight_decay_factor = 1.0;
+  std::string names;                 ///< a glob
+  double lr_factor = 1.0;            ///< times the optimiser's lr
+  double weight_decay_factor = 1.0;  ///< times its weight_decay
 };
 
 /// An optimiser bound to a layout: its moments and its step count. A value that can be saved.
@@ -123,10 +124,12 @@ class Optimizer {
       std::visit([&](const auto& s) { update(s, part, lr_factor, range); }, settings_);
     }
   }
+  /// Counts a step; once all elements are done.
   void finish_step() { ++steps_; }
 
   /// Steps taken so far.
   Index steps() const { return steps_; }
+  /// As set, without the schedule's factor.
   double lr() const {
     return std::visit([](const auto& s) { return s.lr; }, settings_);
   }
@@ -138,9 +141,11 @@ class Optimizer {
 
   /// First and second moments, slabs of the parameters' layout (SGD: momentum, and none).
   Tensor<T>& m() { return m_; }
+  /// Second moments, a slab of the parameters' layout; empty for SGD.
   Tensor<T>& v() { return v_; }
   const Tensor<T>& m() const { return m_; }
   const Tensor<T>& v() const { return v_; }
+  /// As if so many steps had been taken: a run that goes on.
   void set_steps(Index steps) { steps_ = steps; }
 
  private:

@@ -43,7 +43,7 @@ class Validation {
 
 /// One training run. Give `steps` or `epochs`.
 struct TrainOptions {
-  OptimizerSettings optimizer = AdamW{};
+  OptimizerSettings optimizer = AdamW{};    ///< and its settings
   Schedule schedule = {};                   // multiplies lr; empty: constant
   std::vector<ParameterGroup> groups = {};  // other settings for some parameters
   Index steps = 0;
@@ -67,27 +67,27 @@ struct TrainOptions {
 
 /// After a step.
 struct StepInfo {
-  Index step;  // steps done, this one included
-  Index total_steps;
-  Index epoch;  // of this step, from 0
-  double loss;  // of this step's batch, before the step
+  Index step;         // steps done, this one included
+  Index total_steps;  ///< of the run
+  Index epoch;        // of this step, from 0
+  double loss;        // of this step's batch, before the step
   double lr;
   double gradient_norm;  // before clipping
 };
 
 /// After an evaluation.
 struct EvaluationInfo {
-  StepInfo step;
-  Evaluation evaluation;
+  StepInfo step;          ///< after which it was
+  Evaluation evaluation;  ///< of the validation set
 };
 
 /// How a run ended.
 struct TrainResult {
-  Index steps = 0;
+  Index steps = 0;                            ///< done
   double loss = 0.0;                          // of the last batch
   std::optional<Evaluation> evaluation = {};  // of the weights that the run leaves
-  double seconds = 0.0;
-  bool stopped_early = false;  // a callback said so
+  double seconds = 0.0;                       ///< of this call
+  bool stopped_early = false;                 // a callback said so
 };
 
 }  // namespace hooked

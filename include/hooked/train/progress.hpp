@@ -26,6 +26,7 @@ class ProgressLine {
     if (first_) std::fputc('\n', stderr);
   }
 
+  /// Rewrites the line, ten times a second at most.
   void on_step(const StepInfo& info) {
     if (!shown_) return;
     const auto now = Clock::now();
@@ -33,6 +34,7 @@ class ProgressLine {
     if (now - last_drawn_ < std::chrono::milliseconds(100) && info.step != info.total_steps) return;
     draw(info, now);
   }
+  /// Shows the evaluation from now on.
   void on_evaluation(const EvaluationInfo& info) {
     if (!shown_) return;
     const Evaluation& e = info.evaluation;

@@ -45,7 +45,9 @@ class Ranks {
     return one;
   }
 
+  /// This process's number, from 0.
   int rank() const { return job_.rank(); }
+  /// How many processes there are.
   int size() const { return job_.size(); }
   /// Rank 0 writes files and speaks for all.
   bool is_first() const { return rank() == 0; }

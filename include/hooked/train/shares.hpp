@@ -31,6 +31,7 @@ class Shares {
 
   Index begin(int rank) const { return begins_[static_cast<std::size_t>(rank)]; }
   Index end(int rank) const { return begins_[static_cast<std::size_t>(rank) + 1]; }
+  /// Elements of a rank.
   Index count(int rank) const { return end(rank) - begin(rank); }
   /// Of this rank.
   Index begin() const { return begin(rank_); }
@@ -44,6 +45,7 @@ class Shares {
 
   /// All begins and counts as MPI wants them; empty for one rank.
   const std::vector<int>& int_begins() const { return int_begins_; }
+  /// All counts as MPI wants them; empty for one rank.
   const std::vector<int>& int_counts() const { return int_counts_; }
 
  private:

@@ -27,12 +27,17 @@ class TrainedModel {
         config_(detail::config_of(model)),
         to_train_(to_train) {}
 
+  /// Of its files and checkpoints.
   const std::string& name() const { return name_; }
+  /// Whether it stands still.
   bool is_frozen() const { return to_train_ == nullptr; }
+  /// Its parameters, to read.
   const Parameters<T>& parameters() const { return model_->parameters(); }
   /// Not of a frozen one.
   Parameters<T>& to_train() const { return *to_train_; }
+  /// The hooks that were added to it.
   HookPlan<T> plan() const { return model_->plan(); }
+  /// How many hooks it has.
   std::size_t n_hooks() const { return model_->n_hooks(); }
   /// Of the network of the contract; null for any other.
   const TransformerConfig* config() const { return config_; }
@@ -64,10 +69,13 @@ class Together {
     }
   }
 
+  /// How many models there are.
   std::size_t size() const { return models_.size(); }
   auto begin() const { return models_.begin(); }
   auto end() const { return models_.end(); }
+  /// Model i.
   const TrainedModel<T>& operator[](std::size_t i) const { return models_[i]; }
+  /// Whether any of them has hooks.
   bool have_hooks() const {
     return std::any_of(begin(), end(), [](const auto& m) { return m.n_hooks() > 0; });
   }
@@ -98,6 +106,7 @@ template <class Network>
 auto frozen(std::string name, const Model<Network>& model) {
   return TrainedModel<typename Model<Network>::T>(std::move(name), model, nullptr);
 }
+/// The models of one run: `together(trained("sae", sae), frozen("model", model))`.
 template <Scalar T, std::same_as<TrainedModel<T>>... More>
 Together<T> together(TrainedModel<T> first, More... more) {
   return Together<T>({std::move(first), std::move(more)...});
