@@ -7,7 +7,7 @@
 
 #ifdef HOOKED_COMPILED
 
-#include <Eigen/Core>
+#include "hooked/core/eigen.hpp"
 
 namespace hooked::detail {
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #if defined(__SSE__)
-#include <immintrin.h>
+#include <xmmintrin.h>
 #elif defined(__aarch64__)
 #include <cstdint>
 #endif

@@ -1,6 +1,8 @@
 // Eigenvalues and eigenvectors of any real square matrix, by Eigen.
 #pragma once
 
+#include "hooked/core/eigen.hpp"
+
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <complex>

@@ -1,6 +1,8 @@
 // Eigenvalues and eigenvectors of a symmetric matrix, by Eigen.
 #pragma once
 
+#include "hooked/core/eigen.hpp"
+
 #include <Eigen/Eigenvalues>
 #include <cmath>
 #include <limits>

@@ -1,6 +1,8 @@
 // Least squares, by Eigen's complete orthogonal decomposition.
 #pragma once
 
+#include "hooked/core/eigen.hpp"
+
 #include <Eigen/QR>
 
 #include "hooked/core/compiled.hpp"

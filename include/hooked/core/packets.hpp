@@ -58,7 +58,9 @@ Packet<T> load_part(const T* x, Index n, T rest = T(0)) {
 #else
   std::array<T, static_cast<std::size_t>(kPacket<T>)> whole;
   whole.fill(rest);
-  std::copy_n(x, n, whole.data());
+  for (Index i = 0; i < kPacket<T> - 1; ++i) {
+    if (i < n) whole[static_cast<std::size_t>(i)] = x[i];
+  }
   return load(whole.data());
 #endif
 }
@@ -74,7 +76,9 @@ void store_part(T* x, Index n, const Packet<T>& p) {
 #else
   std::array<T, static_cast<std::size_t>(kPacket<T>)> whole;
   store(whole.data(), p);
-  std::copy_n(whole.data(), n, x);
+  for (Index i = 0; i < kPacket<T> - 1; ++i) {
+    if (i < n) x[i] = whole[static_cast<std::size_t>(i)];
+  }
 #endif
 }
 

@@ -1,6 +1,8 @@
 // The QR decomposition, with Eigen's reflections.
 #pragma once
 
+#include "hooked/core/eigen.hpp"
+
 #include <Eigen/Householder>
 #include <algorithm>
 

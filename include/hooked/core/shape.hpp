@@ -1,13 +1,13 @@
 // The sizes of a tensor: up to six axes, row-major, kept inline (no heap, trivially copyable).
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <ostream>
 
+#include "hooked/core/eigen.hpp"
 #include "hooked/core/error.hpp"
 
 namespace hooked {
