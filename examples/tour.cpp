@@ -57,6 +57,35 @@ int main() {
   pass.backward(hooked::mean(model.forward(pass, tokens)));
   std::cout << pass.gradient("blocks.0.attn.W_Q").shape();
 
+  // [variables]
+  // The toy model of superposition: five features in two dimensions, relu(W^T W x + b).
+  hooked::Tensor<double> W({5, 2}), dW(W.shape()), b({5}), db(b.shape()), features({64, 5});
+  hooked::Random random(hooked::Seed{0}, "toy");
+  hooked::for_each_element(W.view(), [&](auto, double& w) { w = 0.3 * random.normal(); });
+  hooked::for_each_element(features.view(), [&](auto, double& f) {
+    f = random.uniform() < 0.1 ? random.uniform() : 0.0;
+  });
+  hooked::Tape<double> tape;
+  for (int step = 0; step < 200; ++step) {
+    tape.reset();
+    const auto w = tape.leaf(W, dW), bias = tape.leaf(b, db), f = tape.constant(features);
+    const auto seen = hooked::relu(hooked::matmul(hooked::matmul(f, w), w.transpose()) + bias);
+    tape.backward(hooked::mean(hooked::pow(seen - f, 2.0)));
+    W.array() -= 1.0 * dW.array();
+    b.array() -= 1.0 * db.array();
+  }
+
+  // [kl]
+  const auto kl_from_logits = [&](hooked::Variable<double> l) {  // KL(p || q) of two runs
+    const auto log_p = hooked::log_softmax(l.tape().constant(logits));
+    return hooked::sum(hooked::exp(log_p) * (log_p - hooked::log_softmax(l)));
+  };
+  const auto slopes = model
+                          .run_with_cache(tokens, {.names = {"blocks.1.hook_resid_pre"},
+                                                   .gradient_of = kl_from_logits})
+                          .cache;
+  std::cout << slopes["blocks.1.hook_resid_pre_grad"].shape();
+
   // [data]
   const hooked::Dataset data{
       .tokens = tokens, .labels = hooked::Tensor<hooked::Token>({1, 1}, {5}), .positions = {3}};

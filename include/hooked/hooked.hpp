@@ -25,8 +25,13 @@
 #include "hooked/ops/op.hpp"
 //
 #include "hooked/autograd/arithmetic.hpp"
+#include "hooked/autograd/functions.hpp"
+#include "hooked/autograd/normalize.hpp"
+#include "hooked/autograd/products.hpp"
 #include "hooked/autograd/record.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/autograd/rows.hpp"
+#include "hooked/autograd/shapes.hpp"
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 //

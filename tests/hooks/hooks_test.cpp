@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "hooked/autograd/arithmetic.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/testing/bits.hpp"
 #include "nn/golden_model.hpp"

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/testing/bits.hpp"
 #include "interp/sequence.hpp"
 #include "nn/golden_model.hpp"

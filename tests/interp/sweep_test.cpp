@@ -2,7 +2,7 @@
 #include "hooked/interp/sweep.hpp"
 
 #include "catch.hpp"
-#include "hooked/autograd/arithmetic.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/testing/bits.hpp"
 #include "interp/sequence.hpp"
 #include "nn/golden_model.hpp"

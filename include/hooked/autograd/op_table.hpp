@@ -36,6 +36,33 @@ struct OpTable {
                    View<const T> dy, Gradients gradients);
 };
 
+/// Whether the functions of an op take what the head of ops/op.hpp says.
+template <Op O, Scalar T, class Numbers>
+struct Signatures;
+template <Op O, Scalar T, std::size_t... I>
+struct Signatures<O, T, std::index_sequence<I...>> {
+  using Args = typename O::Args;
+  template <std::size_t>
+  using Sizes = Shape;
+  template <std::size_t>
+  using In = View<const T>;
+  template <std::size_t>
+  using Gradient = Acc<T>;
+
+  static constexpr bool shape = requires(const Args& args, const Sizes<I>&... x) {
+    { O::shape(args, x...) } -> std::same_as<Shape>;
+  };
+  static constexpr bool forward = has_saved<O> ? requires(const Args& args, In<I>... x, View<T> y) {
+    O::template forward<T>(args, x..., y, y);
+  } : requires(const Args& args, In<I>... x, View<T> y) { O::template forward<T>(args, x..., y); };
+  static constexpr bool backward =
+      has_saved<O> ? requires(const Args& args, In<I>... x, View<const T> y, Gradient<I>... dx) {
+    O::template backward<T>(args, x..., y, y, y, dx...);
+  } : requires(const Args& args, In<I>... x, View<const T> y, Gradient<I>... dx) {
+    O::template backward<T>(args, x..., y, y, dx...);
+  };
+};
+
 template <Op O, Scalar T, class Numbers>
 struct Untyped;
 template <Op O, Scalar T, std::size_t... I>
@@ -69,23 +96,39 @@ struct Untyped<O, T, std::index_sequence<I...>> {
   }
 
   static constexpr OpTable<T> table() {
+    using Takes = Signatures<O, T, std::index_sequence<I...>>;
+    static_assert(Takes::shape,
+                  "shape() of an op takes its Args and a Shape for each input, and gives a Shape");
+    static_assert(Takes::forward,
+                  "forward() of an op takes its Args, a View<const T> for each input, a View<T> y, "
+                  "and one more for what saved() describes");
+    static_assert(Takes::backward,
+                  "backward() of an op takes its Args, a View<const T> for each input, for y, for "
+                  "what saved() describes and for dy, and an Acc<T> for each input");
     OpTable<T> t{O::name,
                  sizeof...(I),
                  static_cast<std::size_t>(row_inputs<O>()),
                  std::is_empty_v<Args> ? 0 : sizeof(Args),
-                 shape,
                  nullptr,
-                 forward,
-                 backward};
-    if constexpr (has_saved<O>) t.saved = saved;
+                 nullptr,
+                 nullptr,
+                 nullptr};
+    if constexpr (Takes::shape && Takes::forward && Takes::backward) {
+      t.shape = shape;
+      t.forward = forward;
+      t.backward = backward;
+      if constexpr (has_saved<O>) t.saved = saved;
+    }
     return t;
   }
 };
-template <Op O, Scalar T>
+// O is judged where the table is made: to judge all of the list would take every program 2% longer
+// to compile.
+template <class O, Scalar T>
 struct TableOf {
   static const OpTable<T> table;
 };
-template <Op O, Scalar T>
+template <class O, Scalar T>
 const OpTable<T> TableOf<O, T>::table =
     Untyped<O, T, std::make_index_sequence<static_cast<std::size_t>(O::inputs)>>::table();
 

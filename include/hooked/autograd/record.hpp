@@ -127,9 +127,35 @@ extern template Variable<double> record(const OpTable<double>&, const void*,
 /// an input that is empty or lives on another tape.
 template <Op O, Scalar T, std::same_as<Variable<T>>... Rest>
 Variable<T> record(const typename O::Args& args, Variable<T> first, Rest... rest) {
-  static_assert(sizeof...(Rest) + 1 == O::inputs, "record: wrong number of inputs for this op");
-  static_assert(O::inputs <= detail::kMostInputs, "record: more inputs than an op may have");
-  return detail::record(detail::TableOf<O, T>::table, &args, {first, rest...});
+  constexpr bool takes_them = sizeof...(Rest) + 1 == O::inputs;
+  constexpr bool has_room = static_cast<std::size_t>(O::inputs) <= detail::kMostInputs;
+  static_assert(takes_them, "record: wrong number of inputs for this op");
+  static_assert(has_room, "record: more inputs than an op may have");
+  if constexpr (takes_them && has_room) {
+    return detail::record(detail::TableOf<O, T>::table, &args, {first, rest...});
+  }
+}
+
+namespace detail {
+template <class... X>
+inline constexpr bool are_variables = false;
+template <Scalar T, std::same_as<Variable<T>>... Rest>
+inline constexpr bool are_variables<Variable<T>, Rest...> = true;
+
+struct Nothing {
+  template <class V>
+  operator V() const;
+};
+}  // namespace detail
+
+/// Anything else is a mistake.
+template <Op O, class... X>
+requires(!detail::are_variables<X...>) detail::Nothing
+    record(const typename O::Args&, const X&...) {
+  static_assert(
+      detail::are_variables<X...>,
+      "record: inputs are Variables of one scalar; tape.constant(x) makes one of a tensor");
+  return {};
 }
 
 }  // namespace hooked

@@ -34,6 +34,8 @@ class Tape {
 
   /// A value that lives elsewhere and wants no gradient.
   Variable<T> constant(View<const T> value) { return make(value, nullptr); }
+  /// A tensor that is gone after the call is copied.
+  Variable<T> constant(const Tensor<T>&& value) { return constant_copy(value); }
   /// A copy of `value` that lives on the tape and wants no gradient.
   Variable<T> constant_copy(View<const T> value) {
     View<T> own = numbers(value.shape());
@@ -207,6 +209,11 @@ class Tape {
   std::vector<View<T>> unused_;  // gradients that were passed on
   bool walked_ = false;          // since the last reset
 };
+
+template <Scalar T>
+Variable<T> Variable<T>::detach() const {
+  return tape_->make(value(), rows());
+}
 
 /// While one lives, errors of ops say that this module is at work; then they name its caller again.
 /// The text is the caller's: `const Placed here(pass.tape(), place_);`

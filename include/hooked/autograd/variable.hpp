@@ -54,6 +54,21 @@ class Variable {
   /// Leading axes that count rows: [batch, pos], or one axis of distinct rows.
   int row_axes() const { return node_->rows == nullptr ? 2 : 1; }
 
+  /// The same numbers as a constant: nothing flows back through it.
+  Variable detach() const;
+
+  // Other looks, with the names, arguments and errors that View has; distinct rows are spread out
+  // first. Gradients flow through. Reshaping makes a copy where strides ask for one, all others
+  // always do. Defined in autograd/shapes.hpp.
+
+  Variable select(int axis, Index index) const;
+  Variable slice(int axis, Index start, Index stop, Index step = 1) const;
+  Variable permute(std::initializer_list<int> order) const;
+  Variable transpose() const;
+  Variable reshape(std::initializer_list<Index> sizes) const;
+  Variable reshape(const Shape& shape) const;
+  Variable broadcast(const Shape& shape) const;
+
  private:
   Tape<T>* tape_ = nullptr;
   Node<T>* node_ = nullptr;

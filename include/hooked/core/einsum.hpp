@@ -52,6 +52,13 @@ struct EinsumSpec {
     }
   }
 
+  // The letters that the output and the operands from number `k` on have.
+  std::string wanted_from(std::size_t k) const {
+    std::string letters = output;
+    for (std::size_t i = inputs.size(); i-- > k;) letters += inputs[i];
+    return letters;
+  }
+
  private:
   void parse(std::string_view spec) {
     inputs.emplace_back();
@@ -81,6 +88,21 @@ struct EinsumSpec {
       operands += text(k == 0 ? "" : ", ", inputs[k], " is ", shapes[k]);
     }
     fail<ShapeError>("einsum \"", spec, "\": ", operands, ": ", parts...);
+  }
+};
+
+// The product of two settled operands: letters of both that `wanted` has too are looped over, other
+// letters of both are contracted, letters of one become the rows and columns of matrix products.
+struct Contraction {
+  std::string loops, rows, inner, columns;
+
+  Contraction(std::string_view a, std::string_view b, std::string_view wanted) {
+    for (const char letter : a) {
+      (!has(b, letter) ? rows : has(wanted, letter) ? loops : inner) += letter;
+    }
+    for (const char letter : b) {
+      if (!has(a, letter)) columns += letter;
+    }
   }
 };
 
@@ -145,17 +167,9 @@ struct Lettered {
   }
 };
 
-// The product of two settled operands: letters of both that `wanted` has too are looped over, other
-// letters of both are contracted, letters of one become the rows and columns of matrix products.
 template <Scalar T>
 Lettered<T> contract(const Lettered<T>& a, const Lettered<T>& b, std::string_view wanted) {
-  std::string loops, rows, inner, columns;
-  for (const char letter : a.letters) {
-    (!has(b.letters, letter) ? rows : has(wanted, letter) ? loops : inner) += letter;
-  }
-  for (const char letter : b.letters) {
-    if (!has(a.letters, letter)) columns += letter;
-  }
+  const auto [loops, rows, inner, columns] = Contraction(a.letters, b.letters, wanted);
   Tensor<T> product(join(a.arranged(loops + rows).shape(), b.arranged(columns).shape()));
   if (rows.empty() && inner.empty() && columns.empty()) {
     walk([](T& y, T u, T v) { y = u * v; }, product.view(), a.arranged(loops), b.arranged(loops));
@@ -177,16 +191,11 @@ Tensor<T> einsum(std::string_view spec, const std::vector<View<const T>>& operan
   for (const View<const T>& operand : operands) shapes.push_back(operand.shape());
   const EinsumSpec parsed(spec, shapes);
 
-  std::vector<std::string> wanted{parsed.output};  // by the output and the operands still to come
-  for (std::size_t k = operands.size() - 1; k > 0; --k) {
-    wanted.push_back(wanted.back() + parsed.inputs[k]);
-  }
-  auto result = Lettered<T>(parsed.inputs[0], operands[0]).settled(wanted.back());
+  auto result = Lettered<T>(parsed.inputs[0], operands[0]).settled(parsed.wanted_from(1));
   for (std::size_t k = 1; k < operands.size(); ++k) {
-    wanted.pop_back();
-    const auto next =
-        Lettered<T>(parsed.inputs[k], operands[k]).settled(wanted.back() + result.letters);
-    result = contract(result, next, wanted.back());
+    const std::string wanted = parsed.wanted_from(k + 1);
+    const auto next = Lettered<T>(parsed.inputs[k], operands[k]).settled(wanted + result.letters);
+    result = contract(result, next, wanted);
   }
   return Tensor<T>(result.arranged(parsed.output));
 }

@@ -18,19 +18,26 @@ enum class Keep { no, yes };
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : all_(false), axes_{axis} {}
-  Axes(std::initializer_list<int> axes) : all_(false), axes_(axes) {}
-  explicit Axes(std::vector<int> axes) : all_(false), axes_(std::move(axes)) {}
+  Axes(int axis) : Axes({axis}) {}
+  Axes(std::initializer_list<int> axes) { name(axes); }
+  explicit Axes(const std::vector<int>& axes) { name(axes); }
 
-  /// `shape` after the reduction. Throws ShapeError for an axis that is not there or named twice.
-  Shape reduced(const Shape& shape, Keep keep) const {
+  /// Which axes of `shape` are folded. Throws ShapeError for an axis that is not there or named
+  /// twice.
+  std::array<bool, kMaxRank> folds(const Shape& shape) const {
     std::array<bool, kMaxRank> folds{};
-    if (all_) folds.fill(true);
-    for (const int axis : axes_) {
+    if (all_) std::fill_n(folds.begin(), shape.rank(), true);
+    for (int k = 0; k < count_; ++k) {
+      const int axis = axes_[static_cast<std::size_t>(k)];
       bool& fold = folds[static_cast<std::size_t>(normalize_axis(axis, shape.rank()))];
       if (fold) fail<ShapeError>("axis ", axis, " is named twice for the shape ", shape);
       fold = true;
     }
+    return folds;
+  }
+  /// `shape` after the reduction. Throws as folds.
+  Shape reduced(const Shape& shape, Keep keep) const {
+    const auto folds = this->folds(shape);
     Shape result;
     for (int axis = 0; axis < shape.rank(); ++axis) {
       const bool fold = folds[static_cast<std::size_t>(axis)];
@@ -40,8 +47,17 @@ class Axes {
   }
 
  private:
+  void name(const auto& axes) {
+    all_ = false;
+    for (const int axis : axes) {
+      if (count_ == kMaxRank) fail<ShapeError>("more than ", kMaxRank, " axes are named");
+      axes_[static_cast<std::size_t>(count_++)] = axis;
+    }
+  }
+
   bool all_ = true;
-  std::vector<int> axes_;
+  std::array<int, kMaxRank> axes_{};
+  int count_ = 0;
 };
 
 namespace detail {

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/core/cuts.hpp"

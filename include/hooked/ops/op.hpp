@@ -26,6 +26,7 @@
 #include "hooked/core/packets.hpp"
 #include "hooked/core/product.hpp"
 #include "hooked/core/sums.hpp"
+#include "hooked/ops/axes.hpp"
 
 namespace hooked {
 
@@ -138,6 +139,21 @@ class Acc {
     *touched_ = true;
   }
 
+  /// Adds factor times x, which broadcasts to our shape.
+  void add_spread(View<const T> x, T factor) const {
+    if (!*this) return;
+    const bool adds = *touched_;
+    for_each_row(gradient_, x.broadcast(shape()),
+                 [&](Index n, T* to, Index step, const T* from, Index from_step) {
+                   for (Index i = 0; i < n; ++i) {
+                     T& sum = to[i * step];
+                     const T more = factor * from[i * from_step];
+                     sum = adds ? sum + more : more;
+                   }
+                 });
+    *touched_ = true;
+  }
+
   /// One part: index `i` of `axis`. Parts may be added to in any order and number.
   Acc select(int axis, Index i) const {
     if (!*this) return {};
@@ -150,6 +166,14 @@ class Acc {
     if (!*this) return {};
     clear_if_untouched();
     return {gradient_.slice(axis, start, stop), touched_};
+  }
+
+  /// What `look` sees of the gradient; `all` says that it sees every element, once.
+  template <class Look>
+  Acc part(bool all, const Look& look) const {
+    if (!*this) return {};
+    if (!all) clear_if_untouched();
+    return {look(gradient_), touched_};
   }
 
   /// All numbers, to be added to one by one, cleared if nothing was there; none where nobody wants

@@ -4,14 +4,22 @@
 
 #include <tuple>
 
+#include "hooked/ops/abs.hpp"
 #include "hooked/ops/add.hpp"
 #include "hooked/ops/add_bias.hpp"
 #include "hooked/ops/affine.hpp"
 #include "hooked/ops/attention_mix.hpp"
 #include "hooked/ops/attention_scores.hpp"
+#include "hooked/ops/broadcast.hpp"
 #include "hooked/ops/center.hpp"
+#include "hooked/ops/clamp.hpp"
+#include "hooked/ops/concat.hpp"
 #include "hooked/ops/cross_entropy.hpp"
+#include "hooked/ops/divide.hpp"
+#include "hooked/ops/divide_by.hpp"
 #include "hooked/ops/divide_rows.hpp"
+#include "hooked/ops/exp.hpp"
+#include "hooked/ops/extreme.hpp"
 #include "hooked/ops/fused_attention.hpp"
 #include "hooked/ops/fused_mlp.hpp"
 #include "hooked/ops/gather_rows.hpp"
@@ -21,31 +29,46 @@
 #include "hooked/ops/l1_norm.hpp"
 #include "hooked/ops/l2_norm.hpp"
 #include "hooked/ops/linear.hpp"
+#include "hooked/ops/log.hpp"
+#include "hooked/ops/log_softmax.hpp"
+#include "hooked/ops/matmul.hpp"
 #include "hooked/ops/multiply.hpp"
+#include "hooked/ops/number_over.hpp"
 #include "hooked/ops/op.hpp"
+#include "hooked/ops/power.hpp"
 #include "hooked/ops/relu.hpp"
 #include "hooked/ops/rms_scale.hpp"
 #include "hooked/ops/scale.hpp"
 #include "hooked/ops/scale_columns.hpp"
+#include "hooked/ops/shift.hpp"
+#include "hooked/ops/sigmoid.hpp"
 #include "hooked/ops/silu.hpp"
 #include "hooked/ops/softmax.hpp"
+#include "hooked/ops/sqrt.hpp"
 #include "hooked/ops/squared_error.hpp"
 #include "hooked/ops/standardize.hpp"
 #include "hooked/ops/subtract.hpp"
 #include "hooked/ops/sum.hpp"
+#include "hooked/ops/sum_axes.hpp"
 #include "hooked/ops/sum_heads.hpp"
+#include "hooked/ops/tanh.hpp"
 #include "hooked/ops/where.hpp"
+#include "hooked/ops/window.hpp"
 
 /// The list: `each(Op)` for every operation.
-#define HOOKED_OPS(each)                                                                     \
-  each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores) each(Center) \
-      each(CrossEntropy) each(DivideRows) each(FusedAttention) each(FusedMlp<ReluFunction>)  \
-          each(FusedMlp<GeluFunction>) each(FusedMlp<GeluNewFunction>)                       \
-              each(FusedMlp<SiluFunction>) each(GatherRows) each(Gelu) each(GeluNew)         \
-                  each(HeadLinear) each(L1Norm) each(L2Norm) each(Linear) each(Multiply)     \
-                      each(Relu) each(RmsScale) each(Scale) each(ScaleColumns) each(Silu)    \
-                          each(Softmax) each(SquaredError) each(Standardize) each(Subtract)  \
-                              each(Sum) each(SumHeads) each(Where)
+#define HOOKED_OPS(each)                                                                           \
+  each(Abs) each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores)          \
+      each(Broadcast) each(Center) each(Clamp) each(Concat) each(CrossEntropy) each(Divide)        \
+          each(DivideBy) each(DivideRows) each(Exp) each(Extreme) each(FusedAttention)             \
+              each(FusedMlp<ReluFunction>) each(FusedMlp<GeluFunction>)                            \
+                  each(FusedMlp<GeluNewFunction>) each(FusedMlp<SiluFunction>) each(GatherRows)    \
+                      each(Gelu) each(GeluNew) each(HeadLinear) each(L1Norm) each(L2Norm)          \
+                          each(Linear) each(Log) each(LogSoftmax) each(MatMul) each(Multiply)      \
+                              each(NumberOver) each(Power) each(Relu) each(RmsScale) each(Scale)   \
+                                  each(ScaleColumns) each(Shift) each(Sigmoid) each(Silu)          \
+                                      each(Softmax) each(Sqrt) each(SquaredError)                  \
+                                          each(Standardize) each(Subtract) each(Sum) each(SumAxes) \
+                                              each(SumHeads) each(Tanh) each(Where) each(Window)
 
 namespace hooked {
 
@@ -57,15 +80,5 @@ using WithoutFirst = std::tuple<O...>;
 
 using AllOps = detail::WithoutFirst<void HOOKED_OPS(HOOKED_NEXT_OP)>;
 #undef HOOKED_NEXT_OP
-
-namespace detail {
-template <class List>
-inline constexpr bool all_ops = false;
-template <class... Listed>
-inline constexpr bool all_ops<std::tuple<Listed...>> = (Op<Listed> && ...);
-}  // namespace detail
-
-static_assert(detail::all_ops<AllOps>,
-              "every listed op needs name, inputs, trivially copyable Args and samples()");
 
 }  // namespace hooked

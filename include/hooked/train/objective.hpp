@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/autograd/arithmetic.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/nn/pass.hpp"
