@@ -3,5 +3,5 @@
 
 using namespace hooked;
 
-// One number for all of a view: x.select(0, 1).array() = 3, or Tensor::fill.
+// One number for all of a view: x.select(0, 1).fill(3).
 void f(Tensor<float>& x) { x.select(0, 1) = 3.0F; }

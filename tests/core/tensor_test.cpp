@@ -119,6 +119,50 @@ TEST_CASE("select, slice, permute, transpose and broadcast look without a copy",
   CHECK(x.select(0, 1).data() == x.data() + 12);
 }
 
+TEST_CASE("reshape of a view is a tensor of its own, view_as looks", "[core][view]") {
+  Tensor<double> x = counted({2, 3});
+  STATIC_REQUIRE(std::is_same_v<decltype(x.view().reshape({6})), const Tensor<double>>);
+  STATIC_REQUIRE(std::is_same_v<decltype(x.reshape(Shape{6})), View<double>>);
+  auto turned = x.transpose().reshape({-1});  // numpy: arange(6).reshape(2, 3).T.reshape(-1)
+  CHECK(difference(turned, {6}, {0, 3, 1, 4, 2, 5}) == "");
+  turned(0) = 7;
+  CHECK(difference(x.slice(1, 1, 3).reshape(Shape{4}), {4}, {1, 2, 4, 5}) == "");
+  const auto alone = x.view().reshape({3, 2});
+  CHECK(alone.data() != x.data());
+  x.view().view_as({3, 2}).select(0, 0) = Tensor<double>({2}, {8, 9});
+  x.view_as(Shape{6}).slice(0, 4, 6).fill(-1);
+  CHECK(difference(x, {2, 3}, {8, 9, 2, 3, -1, -1}) == "");
+  CHECK(difference(alone, {3, 2}, {0, 1, 2, 3, 4, 5}) == "");
+  CHECK(std::as_const(x).view_as({3, -1}).data() == x.data());
+  CHECK(error_of<ShapeError>([&] { x.transpose().reshape({4}); }) ==
+        "reshape: [3, 2] has 6 elements, [4] has 4");
+}
+
+TEST_CASE("fill writes to what a view shows alone", "[core][view]") {
+  Tensor<float> x({2, 3});
+  x.select(1, 1).fill(5);
+  x.slice(1, 0, 0).fill(7);
+  CHECK(difference(x, {2, 3}, {0, 5, 0, 0, 5, 0}) == "");
+}
+
+TEST_CASE("for goes along the first axis", "[core][view]") {
+  Tensor<double> x = counted({3, 2});
+  for (auto row : x) row(0) += 10;
+  for (View<double> column : x.transpose()) column(2) = -1;
+  CHECK(difference(x, {3, 2}, {10, 1, 12, 3, -1, -1}) == "");
+  double total = 0;
+  for (const auto& row : std::as_const(x)) {
+    STATIC_REQUIRE(std::is_same_v<decltype(row), const View<const double>&>);
+    for (const auto& element : row) total += element.item();
+  }
+  CHECK(total == 24);
+  for ([[maybe_unused]] const auto& row : Tensor<double>({0, 2})) FAIL("there is no row");
+  CHECK(error_of<ShapeError>([] {
+          for ([[maybe_unused]] const auto& row : Tensor<double>::scalar(1)) {
+          }
+        }) == "axis 0 does not exist: there are 0 axes");
+}
+
 TEST_CASE("views refuse what does not fit, in words", "[core][view]") {
   const Tensor<double> x = counted({2, 3});
   CHECK(error_of<ShapeError>([&] { x.select(2, 0); }) == "axis 2 does not exist: there are 2 axes");
@@ -145,9 +189,8 @@ TEST_CASE("views refuse what does not fit, in words", "[core][view]") {
           x.reshape({4, -1});
         }) == "reshape: [2, 3] has 6 elements, [4, 1] has 4");
   CHECK(error_of<ShapeError>([&] { x.reshape({-2, 3}); }) == "an axis cannot have size -2");
-  CHECK(
-      error_of<ShapeError>([&] { x.transpose().reshape({6}); }) ==
-      "reshape: [3, 2] as [6] would need a copy because of its strides; copy into a Tensor first");
+  CHECK(error_of<ShapeError>([&] { x.transpose().view_as({6}); }) ==
+        "view_as: [3, 2] as [6] would need a copy because of its strides; reshape makes one");
   CHECK(error_of<ShapeError>([&] { x.transpose().matrix(); }) ==
         "matrix(): the last axis of [3, 2] has stride 3; copy into a Tensor first");
   Tensor<double> y({3});
@@ -180,7 +223,7 @@ TEST_CASE("reshape of a temporary tensor takes its numbers along", "[core][tenso
         "reshape: [6] has 6 elements, [4] has 4");
 }
 
-TEST_CASE("reshape of any window keeps the order, or refuses when that takes a copy",
+TEST_CASE("view_as of any window keeps the order, or refuses when that takes a copy",
           "[core][view]") {
   int kept = 0, refused = 0;
   for (const Shape& shape : {Shape{2, 3, 4}, Shape{2, 2, 3}, Shape{2, 1, 6}, Shape{4, 2, 2}}) {
@@ -204,7 +247,7 @@ TEST_CASE("reshape of any window keeps the order, or refuses when that takes a c
             addresses(View<const double>(expected[0], target, strides)) == expected;
         std::string outcome = "kept";
         try {
-          const auto reshaped = window.reshape(target);
+          const auto reshaped = window.view_as(target);
           if (reshaped.shape() != target || addresses(reshaped) != expected) outcome = "wrong";
         } catch (const ShapeError&) {
           outcome = "refused";
@@ -300,7 +343,7 @@ TEST_CASE("windows that share numbers are read whole before one is assigned to t
   CHECK(difference(square, {3, 3}, {1, 4, 7, 1, 4, 7, 1, 4, 7}) == "");
   Eigen::VectorXd numbers = Eigen::VectorXd::LinSpaced(4, 0, 3);
   const View<const double> backwards(&numbers[3], {4}, {-1});
-  View<double>(numbers).reshape({4}) = backwards;
+  View<double>(numbers).view_as({4}) = backwards;
   CHECK(difference(View<const double>(numbers), {4, 1}, {3, 2, 1, 0}) == "");
 }
 

@@ -173,7 +173,7 @@ template <Scalar T>
 Variable<T> Variable<T>::reshape(std::initializer_list<Index> sizes) const {
   const Variable x = contiguous(*this);
   return detail::with_place(x.tape(),
-                            [&] { return x.tape().reshape(x, x.value().reshape(sizes).shape()); });
+                            [&] { return x.tape().reshape(x, x.value().view_as(sizes).shape()); });
 }
 template <Scalar T>
 Variable<T> Variable<T>::reshape(const Shape& shape) const {

@@ -67,7 +67,7 @@ class Tape {
       fail<ShapeError>("reshape: ", x.shape(), " as ", shape, " would lose count of the ",
                        x.shape()[0], " distinct rows; take the dense form first");
     }
-    return alias(x, x.value().reshape(shape), View<T>());
+    return alias(x, x.value().view_as(shape), View<T>());
   }
   /// Another look at all numbers of x: `value`, and `gradient` where x's own gradient is kept
   /// elsewhere than on this tape.
@@ -105,7 +105,7 @@ class Tape {
     }
     walked_ = true;
     if (recycling) unused_.reserve(entries_.capacity());
-    accumulator(output.node()).array() += cotangent.reshape(output.shape()).array();
+    accumulator(output.node()).array() += cotangent.view_as(output.shape()).array();
     for (std::size_t i = entries_.size(); i-- > 0;) {
       entries_[i].walk_back(*this, entries_[i].payload);
       if (recycling) recycle(*entries_[i].out);
@@ -186,7 +186,7 @@ class Tape {
     if (owner.gradient.data() == nullptr) {
       owner.gradient.rebind(room_for_gradient(owner.value.shape()));
     }
-    return &owner == &node ? owner.gradient : owner.gradient.reshape(node.value.shape());
+    return &owner == &node ? owner.gradient : owner.gradient.view_as(node.value.shape());
   }
 
   void recycle(Node<T>& node) {

@@ -1,9 +1,11 @@
-// Element by element: arithmetic between tensors that broadcast and with numbers, and `map` for any
-// other function.
+// Element by element: arithmetic between tensors that broadcast and with numbers, functions of
+// elements, and `map` for any other.
 #pragma once
 
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <utility>
 
 #include "hooked/core/tensor.hpp"
 
@@ -37,9 +39,17 @@ namespace detail {
 template <class X, class T>
 concept NumberFor = std::is_arithmetic_v<X> &&(std::floating_point<T> || std::integral<X>);
 
+template <class>
+inline constexpr bool kNever = false;
+
 // The element type of two operands of which at least one is a tensor.
 template <class A, class B>
 struct CommonElement {};
+template <TensorLike A, TensorLike B>
+struct CommonElement<A, B> {
+  static_assert(kNever<A>, "tensors of two element types: make them one, as in cast<float>(x) + y");
+  using type = typename A::value_type;
+};
 template <TensorLike A, TensorOf<typename A::value_type> B>
 struct CommonElement<A, B> {
   using type = typename A::value_type;
@@ -52,6 +62,16 @@ template <TensorLike B, NumberFor<typename B::value_type> A>
 struct CommonElement<A, B> {
   using type = typename B::value_type;
 };
+template <TensorLike A, std::floating_point B>
+requires std::integral<typename A::value_type>
+struct CommonElement<A, B> {
+  static_assert(kNever<A>, "a fraction beside a tensor of integers: say cast<float>(x) first");
+  using type = typename A::value_type;
+};
+template <std::floating_point A, TensorLike B>
+requires std::integral<typename B::value_type>
+struct CommonElement<A, B> : CommonElement<B, A> {
+};
 template <class A, class B>
 using Common = typename CommonElement<A, B>::type;
 
@@ -63,6 +83,37 @@ auto operand(const X& x) {
   } else {
     return Tensor<T>::scalar(static_cast<T>(x));
   }
+}
+
+// a / b. Throws NumericError for an integer over 0.
+struct Divide {
+  template <class T>
+  T operator()(T a, T b) const {
+    if constexpr (std::integral<T>) {
+      if (b == 0) fail<NumericError>("/: the integer ", a, " over 0");
+    }
+    return a / b;
+  }
+};
+
+// x as a U, a fraction without what follows its point. Throws NumericError where no integer U is
+// that number.
+template <class U, class T>
+U checked_cast(const char* name, T x) {
+  if constexpr (std::integral<U>) {
+    bool fits = true;
+    if constexpr (std::integral<T>) {
+      fits = std::in_range<U>(x);
+    } else {
+      constexpr double kEnd = 2.0 * static_cast<double>(std::numeric_limits<U>::max() / 2 + 1);
+      const double whole = std::trunc(static_cast<double>(x));
+      fits = whole >= static_cast<double>(std::numeric_limits<U>::min()) && whole < kEnd;
+    }
+    if (!fits) {
+      fail<NumericError>(name, ": ", x, " is no integer of ", 8 * sizeof(U), " bits");
+    }
+  }
+  return static_cast<U>(x);
 }
 
 // The elements of a result: whatever the function returns, but 0 and 1 in T for a predicate.
@@ -99,7 +150,9 @@ auto map(const A& a, const B& b, F f) {
   return detail::broadcast_map("map", a, b, f);
 }
 
-/// a + b, a - b, a * b and a / b of elements. Throw ShapeError when the shapes do not broadcast.
+/// a + b, a - b, a * b and a / b of elements, of one type: a number beside a tensor takes that of
+/// its elements. Unlike numpy's, `/` of integers drops what follows the point, and throws
+/// NumericError where the divisor is 0. Throw ShapeError when the shapes do not broadcast.
 template <class A, class B>
 Tensor<detail::Common<A, B>> operator+(const A& a, const B& b) {
   return detail::broadcast_map("+", a, b, std::plus<>());
@@ -117,7 +170,7 @@ Tensor<detail::Common<A, B>> operator*(const A& a, const B& b) {
 /// a / b of elements.
 template <class A, class B>
 Tensor<detail::Common<A, B>> operator/(const A& a, const B& b) {
-  return detail::broadcast_map("/", a, b, std::divides<>());
+  return detail::broadcast_map("/", a, b, detail::Divide());
 }
 template <TensorLike X>
 Tensor<typename X::value_type> operator-(const X& x) {
@@ -157,6 +210,17 @@ Tensor<detail::Common<A, B>> where(const C& condition, const A& a, const B& b) {
   walk([](T& out, const auto& c, const T& u, const T& v) { out = c != 0 ? u : v; }, y.view(),
        condition.view().broadcast(y.shape()), left.view().broadcast(y.shape()),
        right.view().broadcast(y.shape()));
+  return y;
+}
+
+/// x with elements of type U: `cast<float>(tokens)`. A fraction loses what follows its point.
+/// Unlike numpy's astype it throws NumericError for a number that no integer U is, NaN among them.
+template <class U, TensorLike X>
+Tensor<U> cast(const X& x) {
+  using T = typename X::value_type;
+  Tensor<U> y(x.shape());
+  walk([](U& to, const T& from) { to = detail::checked_cast<U>("cast", from); }, y.view(),
+       x.view());
   return y;
 }
 

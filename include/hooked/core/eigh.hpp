@@ -60,7 +60,7 @@ Eigh<typename X::value_type> eigh(const X& A) {
                        m(row, column), " but (", column, ", ", row, ") is ", m(column, row));
   }
   const Eigh<double> found = detail::symmetric_eigen_pairs(m);
-  return {detail::cast<T>(found.values.view()), detail::cast<T>(found.vectors.view())};
+  return {cast<T>(found.values), cast<T>(found.vectors)};
 }
 
 }  // namespace hooked

@@ -140,7 +140,7 @@ struct Lettered {
       room = Tensor<T>(x);
       x = std::as_const(room).view();
     }
-    return x.reshape(Shape{count(loops), count(rows), count(columns)});
+    return x.view_as(Shape{count(loops), count(rows), count(columns)});
   }
   Index count(std::string_view group) const {
     Index product = 1;
@@ -178,7 +178,7 @@ Lettered<T> contract(const Lettered<T>& a, const Lettered<T>& b, std::string_vie
   Tensor<T> room_a, room_b;
   const View<const T> left = a.matrices(loops, rows, inner, room_a);
   const View<const T> right = b.matrices(loops, inner, columns, room_b);
-  const View<T> out = product.view().reshape(Shape{left.size(0), left.size(1), right.size(2)});
+  const View<T> out = product.view().view_as(Shape{left.size(0), left.size(1), right.size(2)});
   for (Index i = 0; i < out.size(0); ++i) {
     out.select(0, i).matrix().noalias() = left.select(0, i).matrix() * right.select(0, i).matrix();
   }

@@ -1,20 +1,11 @@
-// What decompositions are handed and give back: checked matrices in double, whatever the elements
-// are, and tensors of the elements.
+// What decompositions are handed: checked matrices in double, whatever the elements are.
 #pragma once
 
 #include <cmath>
 
-#include "hooked/core/tensor.hpp"
+#include "hooked/core/arithmetic.hpp"
 
 namespace hooked::detail {
-
-// The elements of x as U.
-template <class U, class T>
-Tensor<U> cast(View<const T> x) {
-  Tensor<U> y(x.shape());
-  walk([](U& to, const T& from) { to = static_cast<U>(from); }, y.view(), x);
-  return y;
-}
 
 // x in double. Throws ShapeError unless it is a matrix with elements, NumericError for one that is
 // not finite.

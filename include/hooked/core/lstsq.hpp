@@ -61,8 +61,7 @@ Lstsq<typename A::value_type> lstsq(const A& a, const B& b) {
                      " rows but b has ", right.size(0));
   }
   const Lstsq<double> fit = detail::least_squares(left, right);
-  return {detail::cast<T>(fit.solution.view()), detail::cast<T>(fit.residual.view()),
-          detail::cast<T>(fit.r2.view()), fit.rank};
+  return {cast<T>(fit.solution), cast<T>(fit.residual), cast<T>(fit.r2), fit.rank};
 }
 
 }  // namespace hooked

@@ -59,7 +59,7 @@ template <TensorLike X>
 Qr<typename X::value_type> qr(const X& A) {
   using T = typename X::value_type;
   const Qr<double> found = detail::thin_qr(detail::finite_matrix("qr", A.view()));
-  return {detail::cast<T>(found.Q.view()), detail::cast<T>(found.R.view())};
+  return {cast<T>(found.Q), cast<T>(found.R)};
 }
 
 }  // namespace hooked

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "hooked/core/tensor.hpp"
+#include "hooked/core/arithmetic.hpp"
 
 namespace hooked {
 
@@ -81,44 +81,58 @@ double fold_count(const char* name, const X& x, const Axes& axes) {
   return results == 0 ? 1.0 : static_cast<double>(x.numel() / results);
 }
 
-// f(total) as a T, in the shape that `keep` asks for.
-template <Scalar T, class F = std::identity>
+// What a mean of elements is: of integers, as in numpy, a fraction.
+template <TensorLike X>
+using MeanOf =
+    std::conditional_t<std::integral<typename X::value_type>, double, typename X::value_type>;
+
+// f(total) as a T, in the shape that `keep` asks for. Throws NumericError where an integer is more
+// than a double or a T counts to.
+template <class T, class F = std::identity>
 Tensor<T> finish(const Tensor<double>& totals, const Shape& shape, const Axes& axes, Keep keep,
                  F f = {}) {
   Tensor<T> result(axes.reduced(shape, keep));
-  for (Index i = 0; i < result.numel(); ++i) result.data()[i] = static_cast<T>(f(totals.data()[i]));
+  for (Index i = 0; i < result.numel(); ++i) {
+    const double y = f(totals.data()[i]);
+    if (std::integral<T> && !(std::abs(y) <= 0x1p53)) {
+      fail<NumericError>("a reduction of integers gives ", y, ", which is not exact");
+    }
+    result.data()[i] = checked_cast<T>("a reduction of integers", y);
+  }
   return result;
 }
 
 }  // namespace detail
 
-/// The sum over `axes`, added up in double; 0 for no elements.
+/// The sum over `axes`, added up in double; 0 for no elements. Integers stay what they are; throws
+/// NumericError where their sum is too large.
 template <TensorLike X>
 Tensor<typename X::value_type> sum(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
   const auto totals = detail::accumulate(x, axes, 0.0, [](double& s, double v) { s += v; });
   return detail::finish<typename X::value_type>(totals, x.shape(), axes, keep);
 }
 
-/// The mean over `axes`, added up in double. Throws ShapeError for no elements.
+/// The mean over `axes`, added up in double; of integers it is a double. Throws ShapeError for no
+/// elements.
 template <TensorLike X>
-Tensor<typename X::value_type> mean(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
+Tensor<detail::MeanOf<X>> mean(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
   const double n = detail::fold_count("mean", x, axes);
   const auto totals = detail::accumulate(x, axes, 0.0, [](double& s, double v) { s += v; });
-  return detail::finish<typename X::value_type>(totals, x.shape(), axes, keep,
-                                                [n](double s) { return s / n; });
+  return detail::finish<detail::MeanOf<X>>(totals, x.shape(), axes, keep,
+                                           [n](double s) { return s / n; });
 }
 
 /// The population variance: the mean of (x - mean)^2, divided by n and not n - 1; in double, in two
 /// passes. Throws ShapeError for no elements.
 template <TensorLike X>
-Tensor<typename X::value_type> var(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
+Tensor<detail::MeanOf<X>> var(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
   const double n = detail::fold_count("var", x, axes);
   const auto totals = detail::accumulate(x, axes, 0.0, [](double& s, double v) { s += v; });
   Tensor<double> squares(totals.shape());
   walk([n](double& square, double total, double v) { square += (v - total / n) * (v - total / n); },
        squares.view().broadcast(x.shape()), totals.broadcast(x.shape()), x.view());
-  return detail::finish<typename X::value_type>(squares, x.shape(), axes, keep,
-                                                [n](double s) { return s / n; });
+  return detail::finish<detail::MeanOf<X>>(squares, x.shape(), axes, keep,
+                                           [n](double s) { return s / n; });
 }
 
 /// The largest element over `axes`; NaN where there is one. Throws ShapeError for no elements.
@@ -151,10 +165,10 @@ Tensor<typename X::value_type> l1_norm(const X& x, const Axes& axes = {}, Keep k
 
 /// The root of the sum of x^2 over `axes`, in double; of a whole matrix, the Frobenius norm.
 template <TensorLike X>
-Tensor<typename X::value_type> l2_norm(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
+Tensor<detail::MeanOf<X>> l2_norm(const X& x, const Axes& axes = {}, Keep keep = Keep::no) {
   const auto totals = detail::accumulate(x, axes, 0.0, [](double& s, double v) { s += v * v; });
-  return detail::finish<typename X::value_type>(totals, x.shape(), axes, keep,
-                                                [](double s) { return std::sqrt(s); });
+  return detail::finish<detail::MeanOf<X>>(totals, x.shape(), axes, keep,
+                                           [](double s) { return std::sqrt(s); });
 }
 
 /// The largest |x| over `axes`; NaN where there is one, 0 for no elements.
@@ -184,7 +198,7 @@ Tensor<Index> arg_best(const char* name, const X& x, int axis, Keep keep, Better
         });
       },
       x.view(), best.view());
-  return Tensor<Index>(best.view().reshape(Axes(axis).reduced(x.shape(), keep)));
+  return Tensor<Index>(best.view().view_as(Axes(axis).reduced(x.shape(), keep)));
 }
 
 }  // namespace detail

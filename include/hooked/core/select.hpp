@@ -27,7 +27,7 @@ Tensor<typename X::value_type> take(const X& x, int axis, const I& indices) {
   axis = normalize_axis(axis, x.rank());
   const Shape head = x.shape().axes(0, axis), tail = x.shape().axes(axis + 1, x.rank());
   Tensor<typename X::value_type> y(join(join(head, indices.shape()), tail));
-  const auto picked = y.view().reshape(join(join(head, {indices.numel()}), tail));
+  const auto picked = y.view_as(join(join(head, {indices.numel()}), tail));
   for_each_element(indices.view(), [&](Index k, const auto& i) {
     copy(x.view().select(axis, static_cast<Index>(i)), picked.select(axis, k));
   });

@@ -183,8 +183,7 @@ template <TensorLike X>
 Svd<typename X::value_type> svd(const X& A) {
   using T = typename X::value_type;
   const Svd<double> found = detail::thin_svd(detail::finite_matrix("svd", A.view()));
-  return {detail::cast<T>(found.U.view()), detail::cast<T>(found.S.view()),
-          detail::cast<T>(found.V.view())};
+  return {cast<T>(found.U), cast<T>(found.S), cast<T>(found.V)};
 }
 
 }  // namespace hooked

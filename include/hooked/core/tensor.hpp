@@ -36,8 +36,9 @@ struct TensorAllocator {
   friend bool operator==(const TensorAllocator&, const TensorAllocator&) { return true; }
 };
 
-/// Numbers with a shape of rank 0 to 6. Element access, `select`, `slice`, `permute`, `reshape`,
-/// `broadcast`, `matrix()` and `array()` are those of View and look at this tensor's storage.
+/// Numbers with a shape of rank 0 to 6. Element access, `select`, `slice`, `permute`, `view_as`,
+/// `broadcast`, `for`, `matrix()` and `array()` are those of View and look at this tensor's
+/// storage.
 template <class T>
 class HOOKED_OWNER Tensor {
  public:
@@ -56,6 +57,16 @@ class HOOKED_OWNER Tensor {
   Tensor(const Shape& shape, const std::vector<T>& numbers)
       : shape_(shape), numbers_(numbers.begin(), numbers.end()) {
     check_count();
+  }
+  /// [n]: a vector's numbers. `to_vector(x)` is the way back.
+  template <std::same_as<std::vector<T>> Numbers>
+  explicit Tensor(const Numbers& numbers) : Tensor({static_cast<Index>(numbers.size())}, numbers) {}
+  /// [rows, columns]: an Eigen matrix, array or expression of either order. `x.matrix()` is the way
+  /// back.
+  template <EigenOf<T> Derived>
+  explicit Tensor(const Eigen::DenseBase<Derived>& m)
+      : shape_{m.rows(), m.cols()}, numbers_(static_cast<std::size_t>(shape_.numel())) {
+    array() = m.derived().array();
   }
   /// A copy of what a view shows, made contiguous.
   explicit Tensor(View<const T> x)
@@ -131,17 +142,40 @@ class HOOKED_OWNER Tensor {
   /// The last two axes exchanged: a view, no copy.
   View<T> transpose() HOOKED_LIFETIMEBOUND { return view().transpose(); }
   View<const T> transpose() const HOOKED_LIFETIMEBOUND { return view().transpose(); }
+  View<T> view_as(std::initializer_list<Index> sizes) HOOKED_LIFETIMEBOUND {
+    return view().view_as(sizes);
+  }
+  View<const T> view_as(std::initializer_list<Index> sizes) const HOOKED_LIFETIMEBOUND {
+    return view().view_as(sizes);
+  }
+  View<T> view_as(const Shape& shape) HOOKED_LIFETIMEBOUND { return view().view_as(shape); }
+  View<const T> view_as(const Shape& shape) const HOOKED_LIFETIMEBOUND {
+    return view().view_as(shape);
+  }
+  /// A tensor's numbers stand in order, so that another shape is only another look at them.
   View<T> reshape(std::initializer_list<Index> sizes) & HOOKED_LIFETIMEBOUND {
-    return view().reshape(sizes);
+    return view().view_as(sizes);
   }
   View<const T> reshape(std::initializer_list<Index> sizes) const& HOOKED_LIFETIMEBOUND {
-    return view().reshape(sizes);
+    return view().view_as(sizes);
   }
   /// Of a tensor that nobody else has: takes its numbers along.
   Tensor reshape(std::initializer_list<Index> sizes) && {
-    shape_ = view().reshape(sizes).shape();
+    shape_ = view().view_as(sizes).shape();
     return std::move(*this);
   }
+  View<T> reshape(const Shape& shape) & HOOKED_LIFETIMEBOUND { return view().view_as(shape); }
+  View<const T> reshape(const Shape& shape) const& HOOKED_LIFETIMEBOUND {
+    return view().view_as(shape);
+  }
+  Tensor reshape(const Shape& shape) && {
+    shape_ = view().view_as(shape).shape();
+    return std::move(*this);
+  }
+  auto begin() HOOKED_LIFETIMEBOUND { return view().begin(); }
+  auto begin() const HOOKED_LIFETIMEBOUND { return view().begin(); }
+  auto end() HOOKED_LIFETIMEBOUND { return view().end(); }
+  auto end() const HOOKED_LIFETIMEBOUND { return view().end(); }
   View<const T> broadcast(const Shape& shape) const HOOKED_LIFETIMEBOUND {
     return view().broadcast(shape);
   }
@@ -164,5 +198,22 @@ class HOOKED_OWNER Tensor {
   using Numbers = std::vector<T, TensorAllocator<T>>;
   Numbers numbers_;
 };
+
+template <class T>
+const Tensor<typename View<T>::value_type> View<T>::reshape(
+    std::initializer_list<Index> sizes) const {
+  return Tensor<value_type>(view()).reshape(sizes);
+}
+template <class T>
+const Tensor<typename View<T>::value_type> View<T>::reshape(const Shape& shape) const {
+  return Tensor<value_type>(view()).reshape(shape);
+}
+
+/// The numbers in row-major order.
+template <TensorLike X>
+std::vector<typename X::value_type> to_vector(const X& x) {
+  const Tensor<typename X::value_type> numbers(x.view());
+  return {numbers.data(), numbers.data() + numbers.numel()};
+}
 
 }  // namespace hooked

@@ -40,6 +40,13 @@ concept EigenOf = std::same_as<typename M::Scalar, T>;
 
 template <class T>
 class HOOKED_POINTER View;
+template <class T>
+class HOOKED_OWNER Tensor;
+
+namespace detail {
+template <class T>
+class AlongFirstAxis;
+}  // namespace detail
 
 /// A Tensor or a View: whatever analysis code may be handed.
 template <class X>
@@ -92,6 +99,10 @@ class HOOKED_POINTER View {
     detail::assign(shape_, x.data(), x.strides(), data_, strides_);
     return *this;
   }
+  /// The numbers of a tensor that is about to go cannot be looked at.
+  template <class X>
+  requires(std::is_const_v<T>&& std::same_as<std::remove_const_t<X>, Tensor<value_type>>) View&
+  operator=(X&&) & = delete;
   /// Looks at what `x` looks at.
   void rebind(const View& x) {
     data_ = x.data_;
@@ -194,16 +205,16 @@ class HOOKED_POINTER View {
 
   /// The same numbers under another shape, without a copy. One size may be -1: what is left.
   /// Throws ShapeError when the counts differ or the strides would need a copy.
-  View reshape(std::initializer_list<Index> sizes) const {
+  View view_as(std::initializer_list<Index> sizes) const {
     Index known = 1;
     for (const Index size : sizes) known *= size == -1 ? 1 : size;
     Shape shape;
     for (const Index size : sizes) {
       shape.push_back(size == -1 && known > 0 ? numel() / known : size);
     }
-    return reshape(shape);
+    return view_as(shape);
   }
-  View reshape(const Shape& shape) const {
+  View view_as(const Shape& shape) const {
     if (shape.numel() != numel()) {
       fail<ShapeError>("reshape: ", shape_, " has ", numel(), " elements, ", shape, " has ",
                        shape.numel());
@@ -211,11 +222,17 @@ class HOOKED_POINTER View {
     View result(data_, shape);
     const bool is_plain = numel() == 0 || is_contiguous();
     if (!is_plain && !detail::reshape_strides(shape_, strides_, shape, result.strides_)) {
-      fail<ShapeError>("reshape: ", shape_, " as ", shape,
-                       " would need a copy because of its strides; copy into a Tensor first");
+      fail<ShapeError>("view_as: ", shape_, " as ", shape,
+                       " would need a copy because of its strides; reshape makes one");
     }
     return result;
   }
+  /// A tensor of another shape with the numbers in row-major order; one size may be -1. Numpy looks
+  /// at the numbers where it can, so writes may be lost; here a view is always copied, and who
+  /// wants to write to its numbers says view_as. (It is const so that no write to it compiles;
+  /// `auto y = x.reshape({6})` is not.) Throws ShapeError when the counts differ.
+  const Tensor<value_type> reshape(std::initializer_list<Index> sizes) const;
+  const Tensor<value_type> reshape(const Shape& shape) const;
 
   /// Repeats axes of size 1 (and adds leading axes) until the shape is `shape`; stride 0, no copy.
   View broadcast(const Shape& shape) const {
@@ -230,6 +247,16 @@ class HOOKED_POINTER View {
     }
     return wide;
   }
+
+  /// All elements `value`.
+  void fill(value_type value) const requires(!std::is_const_v<T>) {
+    detail::assign<value_type>(shape_, &value, {}, data_, strides_);
+  }
+
+  /// Along the first axis: `for (auto row : x)` gives x.select(0, 0), x.select(0, 1), ...; of a
+  /// vector scalars, which `item()` opens. Throws ShapeError for a scalar.
+  detail::AlongFirstAxis<T> begin() const { return {*this, 0}; }
+  detail::AlongFirstAxis<T> end() const { return {*this, size(0)}; }
 
   /// Whether the elements lie in row-major order without gaps.
   bool is_contiguous() const {
@@ -265,7 +292,7 @@ class HOOKED_POINTER View {
 
   View fold() const {
     const Index rows = rank() == 0 ? 1 : shape_.axes(0, rank() - 1).numel();
-    const View folded = reshape(Shape{rows, rank() == 0 ? 1 : shape_[-1]});
+    const View folded = view_as(Shape{rows, rank() == 0 ? 1 : shape_[-1]});
     if (folded.size(1) > 1 && folded.strides_[1] != 1) {
       fail<ShapeError>("matrix(): the last axis of ", shape_, " has stride ", folded.strides_[1],
                        "; copy into a Tensor first");
@@ -277,6 +304,30 @@ class HOOKED_POINTER View {
   Shape shape_{0};
   Strides strides_{};
 };
+
+namespace detail {
+
+// What `for` walks with.
+template <class T>
+class AlongFirstAxis {
+ public:
+  using value_type = View<T>;
+  using difference_type = Index;
+
+  AlongFirstAxis(View<T> x, Index i) : x_(x), i_(i) {}
+  View<T> operator*() const { return x_.select(0, i_); }
+  AlongFirstAxis& operator++() {
+    ++i_;
+    return *this;
+  }
+  friend bool operator==(const AlongFirstAxis& a, const AlongFirstAxis& b) { return a.i_ == b.i_; }
+
+ private:
+  View<T> x_;
+  Index i_;
+};
+
+}  // namespace detail
 
 /// Calls `visit(i, element)` for every element in row-major order.
 template <class T, class Visit>

@@ -100,7 +100,7 @@ Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Tok
     const Index first = chunks.begin(i), last = chunks.end(i);
     const View<const T> here = values.slice(0, first, last);
     const auto hook =
-        replace(site, here.reshape({here.size(0), 1, here.size(1)}), {.positions = {position}});
+        replace(site, here.view_as({here.size(0), 1, here.size(1)}), {.positions = {position}});
     copy(model.run_with_hooks(tokens.slice(0, first, last), {hook}, {.positions = {position}})
              .select(1, 0),
          logits.slice(0, first, last));

@@ -149,9 +149,8 @@ Tensor<T> patch_resid_pre(const Transformer<T>& model, View<const Token> clean,
     }
     return logits;
   };
-  return Tensor<T>(detail::sweep(model, layers * length, length, options.threads, run, metric)
-                       .view()
-                       .reshape({layers, length}));
+  return detail::sweep(model, layers * length, length, options.threads, run, metric)
+      .reshape({layers, length});
 }
 
 #ifdef HOOKED_COMPILED

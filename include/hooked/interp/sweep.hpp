@@ -92,7 +92,7 @@ Tensor<T> sweep(const Transformer<T>& model, Index count, Index row, int threads
 
 /// One sequence, [pos] or [1, pos], as [1, pos].
 inline View<const Token> one_sequence(const char* what, View<const Token> tokens) {
-  if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
+  if (tokens.rank() == 1) tokens = tokens.view_as({1, tokens.size(0)});
   if (tokens.rank() != 2 || tokens.size(0) != 1) {
     fail<ShapeError>(what, ": the tokens are ", tokens.shape(), ", they must be one sequence");
   }

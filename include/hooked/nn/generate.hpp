@@ -73,7 +73,7 @@ Token next_token(View<const T> logits, View<const Token> so_far, const GenerateO
 template <Scalar T>
 Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
                        const GenerateOptions& options = {}) {
-  if (tokens.rank() == 1) tokens = tokens.reshape({1, tokens.size(0)});
+  if (tokens.rank() == 1) tokens = tokens.view_as({1, tokens.size(0)});
   if (tokens.rank() != 2 || tokens.size(1) < 1) {
     fail<ShapeError>("generate: the prompt is ", tokens.shape(), ", it must be [batch, pos]");
   }

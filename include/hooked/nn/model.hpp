@@ -116,7 +116,7 @@ class Model
 
   static Input as_batch(const Input& input) {
     if constexpr (std::same_as<Input, View<const Token>>) {
-      if (input.rank() == 1) return input.reshape({1, input.size(0)});
+      if (input.rank() == 1) return input.view_as({1, input.size(0)});
     }
     return input;
   }

@@ -60,7 +60,7 @@ struct GatherRows {
   static MatrixMap<T> by_row(View<T> x, Index rows) {
     const Index width = rows == 0 ? 0 : x.numel() / rows;
     if (x.is_contiguous()) return {x.data(), rows, width, Eigen::OuterStride<>(width)};
-    return x.reshape(Shape{rows, width}).matrix();
+    return x.view_as(Shape{rows, width}).matrix();
   }
 };
 

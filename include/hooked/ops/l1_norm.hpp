@@ -20,14 +20,14 @@ struct L1Norm {
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<T> y) {
     const auto X = x.array();
-    y.reshape(Shape{X.rows(), 1}).array() =
+    y.view_as(Shape{X.rows(), 1}).array() =
         X.template cast<double>().abs().rowwise().sum().template cast<T>();
   }
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T>, View<const T> dy, Acc<T> dx) {
     const auto X = x.array();
-    dx.array() += X.sign().colwise() * dy.reshape(Shape{X.rows(), 1}).array().col(0);
+    dx.array() += X.sign().colwise() * dy.view_as(Shape{X.rows(), 1}).array().col(0);
   }
 
   static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}}}; }

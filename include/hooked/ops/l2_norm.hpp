@@ -19,7 +19,7 @@ struct L2Norm {
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<T> y) {
     const auto X = x.array();
-    y.reshape(Shape{X.rows(), 1}).array() =
+    y.view_as(Shape{X.rows(), 1}).array() =
         X.template cast<double>().square().rowwise().sum().sqrt().template cast<T>();
   }
 

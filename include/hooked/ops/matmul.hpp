@@ -68,7 +68,7 @@ struct MatMul {
   template <class T>
   static View<T> stacked(View<T> x) {
     const Index count = x.shape().axes(0, x.rank() - 2).numel();
-    return x.reshape(Shape{count, x.size(-2), x.size(-1)});
+    return x.view_as(Shape{count, x.size(-2), x.size(-1)});
   }
   template <class T>
   static View<T> part(View<T> x, Index i) {

@@ -47,7 +47,7 @@ class Acc {
 
   /// The same elements under another shape (see View).
   Acc reshape(const Shape& shape) const {
-    return *this ? Acc(gradient_.reshape(shape), touched_) : Acc();
+    return *this ? Acc(gradient_.view_as(shape), touched_) : Acc();
   }
 
   /// Leading axes folded into rows; takes `+=` and an Eigen expression, which Eigen computes.

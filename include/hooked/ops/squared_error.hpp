@@ -23,7 +23,7 @@ struct SquaredError {
   template <Scalar T>
   static void forward(const Args&, View<const T> x, View<const T> target, View<T> loss) {
     const auto X = x.array();
-    loss.reshape(Shape{X.rows(), 1}).array() =
+    loss.view_as(Shape{X.rows(), 1}).array() =
         (X - target.array()).template cast<double>().square().rowwise().mean().template cast<T>();
   }
 
