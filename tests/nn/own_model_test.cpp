@@ -93,6 +93,14 @@ TEST_CASE("A pass that has not begun, or is another model's, is an error") {
              ContainsSubstring("the pass binds no parameter number 0"));
 }
 
+TEST_CASE("Two parameters of one name are refused") {
+  ParameterLayout layout;
+  layout.add("W", {2});
+  CHECK(error_of<NameError>([&] { layout.add_heads("W", 2, 3, 4); }) ==
+        "there are two parameters named \"W\"");
+  CHECK(layout.size() == 1);
+}
+
 TEST_CASE("An optimizer refuses parameters of another layout, however large") {
   ParameterLayout ab, ba;
   ab.add("a", {2}), ab.add("b", {2});

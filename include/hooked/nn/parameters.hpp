@@ -35,7 +35,7 @@ class ParameterLayout {
     Index offset;                  // in elements from the slab's start, a multiple of 16
   };
 
-  /// A parameter that is kept as it is seen.
+  /// A parameter that is kept as it is seen. Throws NameError when there is one of that name.
   ParameterId add(std::string name, const Shape& shape) {
     return append(std::move(name), shape, shape, View<float>(nullptr, shape));
   }
@@ -99,6 +99,7 @@ class ParameterLayout {
  private:
   ParameterId append(std::string name, const Shape& shape, const Shape& packed,
                      const View<float>& strided) {
+    if (contains(name)) fail<NameError>("there are two parameters named \"", name, "\"");
     View<float>::Strides strides{};
     for (int axis = 0; axis < shape.rank(); ++axis) {
       strides[static_cast<std::size_t>(axis)] = strided.stride(axis);
