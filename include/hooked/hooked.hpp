@@ -40,6 +40,7 @@
 //
 #include "hooked/hooks/act_name.hpp"
 #include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/cache_print.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/hooks/hook.hpp"
 #include "hooked/hooks/site.hpp"
