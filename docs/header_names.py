@@ -358,6 +358,8 @@ def entries_of(include: pathlib.Path) -> tuple[list[Entry], list[str]]:
     """All public names, overloads as one, and an error for every one without a docstring."""
     found, errors = [], []
     for path in sorted(include.rglob("*.hpp")):
+        if path.name.startswith("not_"):
+            continue  # what there is not, and the text that says so
         header = path.relative_to(include).as_posix()
         if "/" not in header:
             continue

@@ -9,6 +9,13 @@ int main() {
   part.matrix() *= 2.0f;                      // Eigen's matrices, no copy either
   std::cout << x << hooked::einsum("abc,dbc->ad", x, x) << hooked::mean(x, 2);
 
+  // [numpy]
+  auto y = hooked::randn<float>({3, 4}, hooked::Seed{0});  // zeros, ones, arange, eye, one_hot, ...
+  y -= hooked::mean(y, -1, hooked::Keep::yes);             // += -= *= /= write in place
+  y = hooked::where(y > 0, y, 0.1f * y);                   // comparisons: ones and zeros
+  for (auto row : y) row /= hooked::max(row);              // along the first axis
+  hooked::print(y.transpose().reshape({2, -1}), {.digits = 2});
+
   // [model]
   hooked::Transformer<double> model(
       {.n_layers = 2, .d_model = 64, .n_ctx = 32, .d_head = 16, .d_vocab = 100}, hooked::Seed{1});

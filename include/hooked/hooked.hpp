@@ -14,6 +14,7 @@
 #include "hooked/core/masks.hpp"
 #include "hooked/core/matmul.hpp"
 #include "hooked/core/names.hpp"
+#include "hooked/core/not_here.hpp"
 #include "hooked/core/print.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/core/reduce.hpp"
@@ -30,6 +31,7 @@
 #include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/functions.hpp"
 #include "hooked/autograd/normalize.hpp"
+#include "hooked/autograd/not_for_variables.hpp"
 #include "hooked/autograd/products.hpp"
 #include "hooked/autograd/record.hpp"
 #include "hooked/autograd/reduce.hpp"
@@ -40,6 +42,7 @@
 //
 #include "hooked/hooks/act_name.hpp"
 #include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/cache_print.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/hooks/hook.hpp"
 #include "hooked/hooks/site.hpp"

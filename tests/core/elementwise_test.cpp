@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("comparisons give ones and zeros of the type that is compared
   CHECK(difference(3 > x, {2, 2}, {1, 1, 0, 0}) == "");
   CHECK(difference(where(x > 2, x, 0), {2, 2}, {0, 0, 3, 4}) == "");
   CHECK(difference(where(x.transpose() == 3, -1, y), {2, 2}, {1, -1, 1, 4}) == "");
-  CHECK(error_of<ShapeError>([&] { x < Tensor<T>({3}); }) ==
+  CHECK(error_of<ShapeError>([&] { any(x < Tensor<T>({3})); }) ==
         "<: [2, 2] and [3] do not broadcast: axis -1 is 2 against 3");
 }
 
@@ -147,4 +147,22 @@ TEST_CASE("integers are added up exactly, and their mean is a fraction", "[core]
         "a reduction of integers: 4e+09 is no integer of 32 bits");
   CHECK(error_of<NumericError>([] { sum(full<Index>({2}, Index{1} << 53)); }) ==
         "a reduction of integers gives 1.80144e+16, which is not exact");
+}
+
+TEMPLATE_TEST_CASE("functions of elements have numpy's numbers", "[core][arithmetic]", float,
+                   double) {
+  using T = TestType;
+  const Tensor<T> x({3}, {-1, 0, 2});
+  const double tolerance = std::is_same_v<T, float> ? 1e-6 : 1e-15;
+  CHECK(difference(tanh(x), {3}, {-0.7615941559557649, 0, 0.9640275800758169}, tolerance) == "");
+  CHECK(difference(sigmoid(x), {3}, {0.2689414213699951, 0.5, 0.8807970779778823}, tolerance) ==
+        "");
+  CHECK(difference(relu(x), {3}, {0, 0, 2}) == "");
+  CHECK(difference(pow(x, 3), {3}, {-1, 0, 8}) == "");
+  CHECK(difference(clamp(x, T(-0.5), 1), {3}, {-0.5, 0, 1}) == "");
+  const Tensor<T> nan({1}, T(NAN));
+  for (const auto& y : {relu(nan), clamp(nan, 0, 1), pow(nan, 2)}) CHECK(std::isnan(y(0)));
+  const Tensor<Token> tokens({2}, {-5, 5});
+  CHECK(difference(clamp(tokens, 0, 3), {2}, {0, 3}) == "");
+  CHECK(difference(relu(tokens), {2}, {0, 5}) == "");
 }

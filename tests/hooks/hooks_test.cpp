@@ -9,6 +9,7 @@
 
 #include "catch.hpp"
 #include "hooked/autograd/reduce.hpp"
+#include "hooked/hooks/cache_print.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/testing/bits.hpp"
 #include "nn/golden_model.hpp"
@@ -965,5 +966,24 @@ TEST_CASE("Full names stay as they are") {
   CHECK(act_name("ln_final.hook_scale") == "ln_final.hook_scale");
 }
 
+TEST_CASE("a cache knows the axes of what a run kept, and prints them") {
+  const auto model = golden::model(tiny());
+  auto cache = model
+                   .run_with_cache(Tensor<Token>({1, 3}, {1, 2, 3}),
+                                   {.names = {"blocks.0.attn.hook_pattern", "hook_embed"}})
+                   .cache;
+  CHECK(cache.axes("pattern0") == std::vector<std::string>{"batch", "head", "query", "key"});
+  CHECK(cache.axes("hook_embed") == std::vector<std::string>{"batch", "pos", "d_model"});
+  CHECK_THAT(to_string(cache, "pattern0", {.digits = 2}),
+             ContainsSubstring("Tensor<double> [batch 1, head 2, query 3, key 3]\n[[[["));
+  cache.remove_batch_dim();
+  CHECK(cache.axes("pattern0") == std::vector<std::string>{"head", "query", "key"});
+  CHECK_THAT(to_string(cache, "hook_embed"),
+             ContainsSubstring("Tensor<double> [pos 3, d_model 5]\n"));
+  cache.insert("mine", Tensor<double>({2}));
+  CHECK(cache.axes("mine").empty());
+  CHECK(to_string(cache, "mine") == "Tensor<double> [2]\n[0. 0.]");
+  CHECK_THROWS_AS(to_string(cache, "patern0"), NameError);
+}
 }  // namespace
 }  // namespace hooked

@@ -199,6 +199,36 @@ Tensor<typename X::value_type> abs(const X& x) {
   return map(x, [](typename X::value_type v) { return std::abs(v); });
 }
 
+/// tanh(x), 1 / (1 + e^-x), max(x, 0) and x^p of each element, with the functions of <cmath>: those
+/// of Variables may differ in the last digits. NaN stays NaN.
+template <TensorLike X>
+Tensor<typename X::value_type> tanh(const X& x) {
+  return map(x, [](typename X::value_type v) { return std::tanh(v); });
+}
+/// 1 / (1 + e^-x) of each element.
+template <TensorLike X>
+Tensor<typename X::value_type> sigmoid(const X& x) {
+  return map(x, [](typename X::value_type v) { return 1 / (1 + std::exp(-v)); });
+}
+/// max(x, 0) of each element.
+template <TensorLike X>
+Tensor<typename X::value_type> relu(const X& x) {
+  return map(x, [](typename X::value_type v) { return v < 0 ? typename X::value_type{} : v; });
+}
+/// x^p of each element, for a fixed number p, as in <cmath>.
+template <TensorLike X>
+Tensor<typename X::value_type> pow(const X& x, double p) {
+  using T = typename X::value_type;
+  return map(x, [p](T v) { return std::pow(v, static_cast<T>(p)); });
+}
+/// x, but not less than `low` and not more than `high`. NaN stays NaN.
+template <TensorLike X>
+Tensor<typename X::value_type> clamp(const X& x, std::type_identity_t<typename X::value_type> low,
+                                     std::type_identity_t<typename X::value_type> high) {
+  using T = typename X::value_type;
+  return map(x, [=](T v) { return v < low ? low : v > high ? high : v; });
+}
+
 /// a_i where condition_i is not zero, otherwise b_i. All three broadcast; a or b may be a number.
 /// Throws ShapeError when the shapes do not broadcast.
 template <TensorLike C, class A, class B>

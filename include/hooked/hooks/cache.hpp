@@ -1,7 +1,10 @@
 // ActivationCache: the activations (and gradients at sites) that a run was asked to keep.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,6 +14,7 @@
 #include "hooked/core/names.hpp"
 #include "hooked/core/tensor.hpp"
 #include "hooked/hooks/act_name.hpp"
+#include "hooked/hooks/site.hpp"
 
 namespace hooked {
 
@@ -26,19 +30,24 @@ class ActivationCache {
   /// By full name ("blocks.0.attn.hook_q") or short name ("q0", "scale0ln1").
   /// Throws NameError that lists what is held.
   const Tensor<T>& operator[](const std::string& name) const {
-    const auto found = find(name);
-    if (found == by_name_.end()) {
-      std::vector<std::string> held;
-      for (const auto& [key, value] : entries_) held.push_back(key);
-      fail<NameError>("the cache does not hold \"", name, "\"; it holds ", held.size(),
-                      " entries, the nearest are: ", nearest_names(full_name(name), held));
-    }
-    return entries_[found->second].second;
+    return entries_[number_of(name)].second;
   }
   /// By short name, block and kind of layer: `at("pattern", 0)`, `at("scale", 0, "ln1")`.
   /// A negative block counts from the last one cached.
   const Tensor<T>& at(std::string_view name, int layer, std::string_view layer_type = "") const {
     return (*this)[act_name(name, layer < 0 ? layer + n_layers() : layer, layer_type)];
+  }
+  /// The names of an entry's axes, "batch", "head", "query", "key"; none where it did not come from
+  /// a run. Throws NameError as operator[].
+  std::vector<std::string> axes(const std::string& name) const {
+    const std::size_t entry = number_of(name);
+    const auto& names = axes_[entry];
+    if (names[0].name.empty()) return {};
+    std::vector<std::string> all;
+    for (int axis = 0; axis < entries_[entry].second.rank(); ++axis) {
+      all.emplace_back(names[static_cast<std::size_t>(axis)].name);
+    }
+    return all;
   }
   /// Whether it holds this name, full or short.
   bool contains(const std::string& name) const { return find(name) != by_name_.end(); }
@@ -81,19 +90,27 @@ class ActivationCache {
       }
     }
     for (auto& [name, value] : entries_) value = Tensor<T>(value.view().select(0, 0));
+    for (auto& names : axes_) std::rotate(names.begin(), names.begin() + 1, names.end());
   }
 
   /// Another name for an entry that is there.
   void alias(const std::string& name, const std::string& entry) {
     by_name_.emplace(name, by_name_.at(entry));
   }
-  /// Adds an entry at the end, or overwrites the one of that name.
-  void insert(std::string name, Tensor<T> value) {
+  /// Adds an entry at the end, or overwrites the one of that name. `axes`: what its axes count.
+  void insert(std::string name, Tensor<T> value, std::span<const SiteAxis> axes = {}) {
+    std::array<Axis, kMaxRank> names{};
+    if (static_cast<int>(axes.size()) == value.rank()) {
+      std::transform(axes.begin(), axes.end(), names.begin(),
+                     [](const auto& own) { return own.axis; });
+    }
     const auto [place, is_new] = by_name_.emplace(name, entries_.size());
     if (is_new) {
       entries_.emplace_back(std::move(name), std::move(value));
+      axes_.push_back(names);
     } else {
       entries_[place->second].second = std::move(value);
+      axes_[place->second] = names;
     }
   }
 
@@ -105,6 +122,16 @@ class ActivationCache {
     const auto end = name.size() - (gradient ? kGradient.size() : 0);
     const auto colon = std::min(name.find(':'), end);
     return act_name(name.substr(0, colon)) + name.substr(colon);
+  }
+  std::size_t number_of(const std::string& name) const {
+    const auto found = find(name);
+    if (found == by_name_.end()) {
+      std::vector<std::string> held;
+      for (const auto& [key, value] : entries_) held.push_back(key);
+      fail<NameError>("the cache does not hold \"", name, "\"; it holds ", held.size(),
+                      " entries, the nearest are: ", nearest_names(full_name(name), held));
+    }
+    return found->second;
   }
   auto find(const std::string& name) const {
     const auto found = by_name_.find(name);
@@ -124,6 +151,7 @@ class ActivationCache {
   }
 
   std::vector<Entry> entries_;
+  std::vector<std::array<Axis, kMaxRank>> axes_;  // of each entry; empty names: not known
   std::unordered_map<std::string, std::size_t> by_name_;
 };
 

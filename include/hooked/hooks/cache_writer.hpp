@@ -94,7 +94,9 @@ class CacheWriter {
       const char* const ending = is_gradient ? "_grad" : "";
       const auto numbered = [&, number = call] { return text(name, ':', number, ending); };
       const bool shows_number = !is_last || by_number_.contains(id);
-      cache.insert(shows_number ? numbered() : name + ending, entry->second.take());
+      Tensor<T> value = entry->second.take();
+      const auto& axes = (*sites_)[id].axes_for(value.rank());
+      cache.insert(shows_number ? numbered() : name + ending, std::move(value), axes);
       if (!shows_number && call > 0) cache.alias(numbered(), name + ending);
     }
     return cache;
