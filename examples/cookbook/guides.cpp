@@ -12,9 +12,9 @@ void torch_tensors() {
   const hooked::Tensor<hooked::Index> i({2, 1}, {2, 0});
   // [torch_tensors]
   // py: x = torch.zeros(2, 3)
-  hooked::Tensor<float> x({2, 3});
+  auto x = hooked::zeros<float>({2, 3});
   // py: y = torch.full((2, 3), 1.5)
-  hooked::Tensor<float> y({2, 3}, 1.5f);
+  const auto y = hooked::full<float>({2, 3}, 1.5);
   // py: a = torch.tensor([[1., 2.], [3., 4.]])
   const hooked::Tensor<float> a({2, 2}, {1, 2, 3, 4});
   // py: x.shape, x.numel()
@@ -44,7 +44,7 @@ void torch_tensors() {
   // py: x.gather(1, i)
   const auto picked = hooked::take_along_axis(x, i, 1);
   // py: torch.where(x > 1, x, 0)
-  const auto large = hooked::where(hooked::map(x, [](float v) { return v > 1; }), x, 0.0f);
+  const auto large = hooked::where(x > 1, x, 0.0f);
   // py: torch.cat([x, y]), torch.stack([x, y])
   hooked::concat(std::vector{x, y}, 0), hooked::stack(std::vector{x, y}, 0);
   // py: x.norm().item(), x.abs().max().item()
@@ -95,21 +95,22 @@ void torch_training(const hooked::Transformer<float>& learnt, const hooked::Data
   // py: copy.deepcopy(model)
   hooked::Transformer<float> other = model;
   // py: torch.optim.AdamW(model.parameters(), lr=1e-3)
-  hooked::Optimizer<float> optimizer(hooked::AdamW{.lr = 1e-3}, model.parameters());
+  hooked::Optimizer optimizer(hooked::AdamW{.lr = 1e-3}, model);
   // py: optimizer.zero_grad()
-  hooked::Pass<float> pass(model.parameters());
+  hooked::Pass pass(model);
   pass.begin({.gradients = true, .positions = {3}});
   // py: logits = model(tokens)
   const auto logits = model.forward(pass, data.tokens);
   // py: loss = F.cross_entropy(logits, labels)
-  const auto loss = hooked::cross_entropy(logits, data.labels.view());
+  const auto loss = hooked::cross_entropy(logits, data.labels);
   // py: loss.backward()
   pass.backward(loss);
   // py: model.blocks[1].mlp.W_in.grad
   pass.gradient("blocks.1.mlp.W_in");
+  // py: clip_grad_norm_(model.parameters(), 1.0)
+  pass.clip_gradient_norm(1.0);
   // py: optimizer.step()
-  optimizer.step(model.parameters(), pass.gradients(), 1.0, 0, pass.gradients().numel());
-  optimizer.finish_step();
+  optimizer.step(model, pass);
   // py: the loop, with DataLoader(batch_size=100, shuffle=True), clip_grad_norm_, CosineAnnealingLR
   hooked::train(model, data,
                 {.optimizer = hooked::AdamW{.lr = 1e-3},

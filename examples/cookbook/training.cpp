@@ -73,15 +73,15 @@ void own_loop(const hooked::Dataset& data) {
   hooked::Transformer<float> model(small, hooked::Seed{0});
   const double before = hooked::evaluate(model, data).loss;
   // [own_loop]
-  hooked::Pass<float> pass(model.parameters());
-  hooked::Optimizer<float> optimizer(hooked::AdamW{.lr = 3e-3}, model.parameters());
+  hooked::Pass pass(model);
+  hooked::Optimizer optimizer(hooked::AdamW{.lr = 3e-3}, model);
+  const auto schedule = hooked::Schedule::warmup(10).then(hooked::Schedule::cosine(90));
   for (int step = 0; step < 100; ++step) {
     pass.begin({.gradients = true, .positions = {3}});
     const auto logits = model.forward(pass, data.tokens);
-    pass.backward(hooked::cross_entropy(logits, data.labels.view()));  // the mean, in nats
-    const hooked::Tensor<float>& gradients = pass.gradients();
-    optimizer.step(model.parameters(), gradients, 1.0, 0, gradients.numel());
-    optimizer.finish_step();
+    pass.backward(hooked::cross_entropy(logits, data.labels));  // the mean, in nats
+    pass.clip_gradient_norm(1.0);
+    optimizer.step(model, pass, schedule(step));
   }
   // [end]
   check(hooked::evaluate(model, data).loss < 0.7 * before, "the loss falls");
