@@ -5,8 +5,8 @@ if(MSVC)
 else()
   target_compile_options(hooked_warnings INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${HOOKED_WERROR}>:-Werror>
-    # g++ 12 finds these in its own AVX-512 and string headers: its bugs 105593 and 105329.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict>)
+    # g++ 12 finds this in its own string header: its bug 105329.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 endif()
 
 # hooked_program(name source...): one program of ours, of the library compiled once where that is

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # warnings.sh SOURCE some|all FLAG...: what a consumer compiles of the library at SOURCE with its own
 # warnings on says nothing at all, not even about std and Eigen where our code uses them. The flags
-# are those of Eigen and nlohmann/json, by -isystem as CMake's imported targets give them: Eigen by -I
+# make system headers of Eigen and nlohmann/json, as CMake does with imported targets: Eigen by -I
 # prints warnings of its own (-Wsign-conversion of clang++). Ours come by -I and by -isystem.
 #
-# some: what the front ends say of every header, and one program optimised by $CXX. all: every program
+# some: what the front ends say of every header, and two programs optimised by $CXX. all: every program
 # by g++ and clang++ at -O0, -O2 and -O3, for any processor and for this one.
 set -euo pipefail
 cd "$1"
@@ -35,13 +35,10 @@ cases() {
   local cxx program level processor
   if [ "$which" = some ]; then
     for cxx in "$CXX" clang++; do
-      if ! command -v "$cxx" >/dev/null; then continue; fi
-      for program in "$headers" examples/quickstart.cpp; do
-        echo "$cxx -fsyntax-only -Iinclude $program"
-      done
+      if command -v "$cxx" >/dev/null; then echo "$cxx -fsyntax-only -Iinclude $headers"; fi
     done
-    echo "$CXX -O2 -march=native -Iinclude -c compiled/analysis.cpp"
-    echo "$CXX -O3 -Iinclude -c compiled/analysis.cpp"
+    echo "$CXX -O2 -march=native -Iinclude -c $analysis"
+    echo "$CXX -O3 -Iinclude -c examples/quickstart.cpp"
     return
   fi
   for cxx in g++ clang++; do

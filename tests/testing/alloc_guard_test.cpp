@@ -1,7 +1,6 @@
 // The counting heap functions of the whole test program come from here.
 #include "hooked/testing/alloc_guard.hpp"
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "hooked/core/eigen.hpp"
 #include "hooked/testing/alloc_hooks.hpp"
 
 using hooked::testing::AllocGuard;

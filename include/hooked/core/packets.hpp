@@ -46,6 +46,9 @@ void store(T* x, const Packet<T>& p) {
   Eigen::internal::pstoreu(x, p);
 }
 
+// Parts of a packet are copied by loops of kPacket - 1 rounds: of copy_n g++ says that it leaves
+// the array, and calls memcpy.
+
 /// The first `n` numbers, 0 < n < kPacket; the others are `rest`.
 template <Scalar T>
 Packet<T> load_part(const T* x, Index n, T rest = T(0)) {
