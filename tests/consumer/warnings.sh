@@ -37,7 +37,7 @@ cases() {
     for cxx in "$CXX" clang++; do
       if command -v "$cxx" >/dev/null; then echo "$cxx -fsyntax-only -Iinclude $headers"; fi
     done
-    echo "$CXX -O2 -march=native -Iinclude -c $analysis"
+    echo "$CXX -O2 -march=native -Iinclude -c compiled/analysis.cpp"
     echo "$CXX -O3 -Iinclude -c examples/quickstart.cpp"
     return
   fi
