@@ -25,11 +25,11 @@ namespace {
 
 using Tensors = std::vector<Tensor<double>>;
 template <class T>
-using Function = std::function<Variable<T>(std::span<const Variable<T>>)>;
+using Computation = std::function<Variable<T>(std::span<const Variable<T>>)>;
 
 // Distinct rows 0..2 at 2 x 3 places.
-constexpr std::array<Token, 6> kRow = {0, 1, 0, 2, 2, 0};
-const RowMap kMap{2, 3, kRow.data()};
+constexpr std::array<Token, 6> kPlaces = {0, 1, 0, 2, 2, 0};
+const RowMap kPlacesMap{2, 3, kPlaces.data()};
 
 /// The largest difference, relative to the largest number of b.
 template <class A>
@@ -52,7 +52,7 @@ struct Run {
   std::vector<Tensor<T>> gradients;
 };
 template <class T>
-Run<T> run(const Function<T>& f, const std::vector<Variable<T>>& x) {
+Run<T> run(const Computation<T>& f, const std::vector<Variable<T>>& x) {
   Tape<T>& tape = x[0].tape();
   const Variable<T> y = dense(f(x));
   tape.backward(y, random_tensors<T>({y.shape()}, "cotangent")[0]);
@@ -62,7 +62,7 @@ Run<T> run(const Function<T>& f, const std::vector<Variable<T>>& x) {
 }
 
 // Parameters that lie in memory with their last two axes exchanged.
-double difference_of_strided(const Function<double>& f, const Tensors& inputs,
+double difference_of_strided(const Computation<double>& f, const Tensors& inputs,
                              const Run<double>& plain) {
   Tape<double> tape;
   tape.poison = true;
@@ -85,7 +85,7 @@ double difference_of_strided(const Function<double>& f, const Tensors& inputs,
 }
 
 // The first input [2, 3, ...] as distinct rows and a map, and as dense rows.
-double difference_of_mapped(const Function<double>& f, const Tensors& inputs) {
+double difference_of_mapped(const Computation<double>& f, const Tensors& inputs) {
   std::vector<Run<double>> runs;
   for (const bool mapped : {false, true}) {
     Tape<double> tape;
@@ -99,9 +99,9 @@ double difference_of_mapped(const Function<double>& f, const Tensors& inputs) {
           std::vector<Variable<double>> inside(given.begin(), given.end());
           if (mapped) {
             inside[0] = tape.reshape(inside[0], inside[0].shape());
-            inside[0].node().rows = &kMap;
+            inside[0].node().rows = &kPlacesMap;
           } else {
-            inside[0] = record<GatherRows>({kRow.data(), {2, 3}}, inside[0]);
+            inside[0] = record<GatherRows>({kPlaces.data(), {2, 3}}, inside[0]);
           }
           return f(inside);
         },
@@ -114,7 +114,7 @@ double difference_of_mapped(const Function<double>& f, const Tensors& inputs) {
   return most;
 }
 
-long heap_calls(const Function<float>& f, const Tensors& inputs) {
+long heap_calls(const Computation<float>& f, const Tensors& inputs) {
   std::vector<Tensor<float>> numbers;
   for (const auto& x : inputs) {
     numbers.push_back(map(x, [](double v) { return static_cast<float>(v); }));
@@ -141,8 +141,8 @@ template <class F, class G>
 void check(const std::string& what, const F& f, const G& expected, const Tensors& inputs,
            bool heap = false) {
   INFO(what);
-  const Function<double> in_double = f;
-  const Function<float> in_float = f;
+  const Computation<double> in_double = f;
+  const Computation<float> in_float = f;
   const Tensor<double> right(expected(inputs));
 
   Tape<double> tape;
@@ -587,14 +587,14 @@ TEST_CASE("matmul, einsum and linear multiply as for tensors") {
 TEST_CASE("Distinct rows stay distinct through functions of rows") {
   Tape<double> tape;
   auto x = tape.input(Tensor<double>({3, 4}, 1.0));
-  x.node().rows = &kMap;
+  x.node().rows = &kPlacesMap;
   const Tensor<double> W({4, 5}), b({5});
   const auto y = layer_norm(softmax(gelu(linear(2.0 * x + 1, W, b)) * b + b / 2.0));
-  CHECK(y.rows() == &kMap);
+  CHECK(y.rows() == &kPlacesMap);
   CHECK(y.shape() == Shape{3, 5});
-  CHECK(matmul(x, W).rows() == &kMap);
-  CHECK((x - Tensor<double>::scalar(1.0)).rows() == &kMap);
-  CHECK((Tensor<double>({1}) / x).rows() == &kMap);
+  CHECK(matmul(x, W).rows() == &kPlacesMap);
+  CHECK((x - Tensor<double>::scalar(1.0)).rows() == &kPlacesMap);
+  CHECK((Tensor<double>({1}) / x).rows() == &kPlacesMap);
   CHECK((x + Tensor<double>({2, 3, 1})).shape() == Shape{2, 3, 4});
   CHECK(sum(x, -1).shape() == Shape{2, 3});
   CHECK(x.transpose().shape() == Shape{2, 4, 3});

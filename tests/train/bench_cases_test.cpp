@@ -11,7 +11,7 @@ namespace hooked {
 namespace {
 
 #ifdef NDEBUG  // models of this size are for optimised programs
-struct OnStep {
+struct TellStep {
   std::function<void(const StepInfo&)> call;
   void on_step(const StepInfo& info) { call(info); }
 };
@@ -21,7 +21,7 @@ Transformer<float> trained(const bench::Case& c, int steps, int threads,
   Transformer<float> model(c.config, Seed{0});
   train(model, c.data,
         {.optimizer = c.optimizer, .steps = steps, .progress = false, .threads = threads},
-        OnStep{on_step});
+        TellStep{on_step});
   return model;
 }
 
