@@ -33,7 +33,7 @@ const RowMap kPlacesMap{2, 3, kPlaces.data()};
 
 /// The largest difference, relative to the largest number of b.
 template <class A>
-double difference(const A& a, const Tensor<double>& b) {
+double relative_difference(const A& a, const Tensor<double>& b) {
   if (a.shape() != b.shape()) fail<ShapeError>("the shapes are ", a.shape(), " and ", b.shape());
   double most = 0.0, scale = 0.0;
   walk(
@@ -77,9 +77,9 @@ double difference_of_strided(const Computation<double>& f, const Tensors& inputs
     x.push_back(tape.leaf(turned(memory[i]), turned(slopes[i])));
   }
   const Run<double> strided = run(f, x);
-  double most = difference(strided.y, plain.y);
+  double most = relative_difference(strided.y, plain.y);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    most = std::max(most, difference(strided.gradients[i], plain.gradients[i]));
+    most = std::max(most, relative_difference(strided.gradients[i], plain.gradients[i]));
   }
   return most;
 }
@@ -107,9 +107,9 @@ double difference_of_mapped(const Computation<double>& f, const Tensors& inputs)
         },
         x));
   }
-  double most = difference(runs[1].y, runs[0].y);
+  double most = relative_difference(runs[1].y, runs[0].y);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    most = std::max(most, difference(runs[1].gradients[i], runs[0].gradients[i]));
+    most = std::max(most, relative_difference(runs[1].gradients[i], runs[0].gradients[i]));
   }
   return most;
 }
@@ -156,11 +156,11 @@ void check(const std::string& what, const F& f, const G& expected, const Tensors
         tape_float.input(map(tensor, [](double v) { return static_cast<float>(v); })));
   }
   const Run<double> plain = run(in_double, x);
-  CHECK(difference(plain.y, right) < 1e-14);
+  CHECK(relative_difference(plain.y, right) < 1e-14);
   const Run<float> plain_float = run(in_float, x_float);
-  CHECK(difference(plain_float.y, right) < 1e-6);
+  CHECK(relative_difference(plain_float.y, right) < 1e-6);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    CHECK(difference(plain_float.gradients[i], plain.gradients[i]) < 1e-5);
+    CHECK(relative_difference(plain_float.gradients[i], plain.gradients[i]) < 1e-5);
   }
   const GradReport report = check_gradient(in_double, inputs);
   INFO(report.summary());
@@ -223,9 +223,9 @@ TEST_CASE("A tensor beside a Variable is a constant, and may be gone afterwards"
   const auto x = tape.input(Tensor<double>({2, 2}, {1, 2, 3, 4}));
   const auto y = x * Tensor<double>({2}, {10, 100}) + Tensor<double>({2, 1}, {1, 2}).view() +
                  matmul(Tensor<double>({2, 2}, {0, 1, 1, 0}), x);
-  CHECK(difference(y.value(), Tensor<double>({2, 2}, {14, 205, 33, 404})) == 0.0);
+  CHECK(relative_difference(y.value(), Tensor<double>({2, 2}, {14, 205, 33, 404})) == 0.0);
   tape.backward(y, Tensor<double>({2, 2}, 1.0));
-  CHECK(difference(tape.gradient(x), Tensor<double>({2, 2}, {11, 101, 11, 101})) == 0.0);
+  CHECK(relative_difference(tape.gradient(x), Tensor<double>({2, 2}, {11, 101, 11, 101})) == 0.0);
 }
 
 TEST_CASE("Functions of elements are those of tensors") {
@@ -308,7 +308,7 @@ TEST_CASE("Functions of elements are exact over their range, and at their ends a
   Tape<double> tape;
   const auto ends = tape.constant_copy(Tensor<double>({6}, {0, -0.0, inf, -inf, nan, -1}));
   const double e = std::exp(-1.0);
-  CHECK(difference(exp(ends).value().slice(0, 0, 2), Tensor<double>({2}, {1, 1})) == 0.0);
+  CHECK(relative_difference(exp(ends).value().slice(0, 0, 2), Tensor<double>({2}, {1, 1})) == 0.0);
   CHECK(exp(ends).value()(2) == inf);
   CHECK(exp(ends).value()(3) == 0.0);
   CHECK(std::isnan(exp(ends).value()(4)));
@@ -341,8 +341,8 @@ TEST_CASE("Slopes at kinks are those of the field") {
   CHECK(slope(0, [](auto x) { return l1_norm(x); }) == 0.0);
   const auto x = tape.input(Tensor<double>({2, 3}, {1, 7, 7, 5, 5, 5}));
   tape.backward(sum(max(x, 1)));
-  CHECK(difference(tape.gradient(x),
-                   Tensor<double>({2, 3}, {0, 0.5, 0.5, 1 / 3.0, 1 / 3.0, 1 / 3.0})) < 1e-15);
+  CHECK(relative_difference(tape.gradient(x), Tensor<double>({2, 3}, {0, 0.5, 0.5, 1 / 3.0, 1 / 3.0,
+                                                                      1 / 3.0})) < 1e-15);
 }
 
 TEST_CASE("Reductions over axes are those of tensors") {
@@ -548,9 +548,9 @@ TEST_CASE("stack and concat join any number of Variables") {
     many.push_back(tape.input(tensors.back()));
   }
   const auto joined = stack(many, 1);
-  CHECK(difference(joined.value(), stack(tensors, 1)) == 0.0);
+  CHECK(relative_difference(joined.value(), stack(tensors, 1)) == 0.0);
   tape.backward(sum(joined * tape.constant(joined.value())));
-  CHECK(difference(tape.gradient(many[17]), tensors[17]) == 0.0);
+  CHECK(relative_difference(tape.gradient(many[17]), tensors[17]) == 0.0);
 }
 
 TEST_CASE("matmul, einsum and linear multiply as for tensors") {
@@ -604,7 +604,7 @@ TEST_CASE("Nothing flows back through a detached Variable") {
   Tape<double> tape;
   const auto x = tape.input(Tensor<double>({2}, {3, 4}));
   tape.backward(sum(x * x.detach()));
-  CHECK(difference(tape.gradient(x), Tensor<double>({2}, {3, 4})) == 0.0);
+  CHECK(relative_difference(tape.gradient(x), Tensor<double>({2}, {3, 4})) == 0.0);
   CHECK_FALSE(x.detach().wants_gradient());
 }
 
