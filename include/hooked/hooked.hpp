@@ -36,6 +36,7 @@
 #include "hooked/autograd/record.hpp"
 #include "hooked/autograd/reduce.hpp"
 #include "hooked/autograd/rows.hpp"
+#include "hooked/autograd/select.hpp"
 #include "hooked/autograd/shapes.hpp"
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"

@@ -10,6 +10,7 @@
 #include "hooked/autograd/normalize.hpp"
 #include "hooked/autograd/products.hpp"
 #include "hooked/autograd/reduce.hpp"
+#include "hooked/autograd/select.hpp"
 #include "hooked/autograd/shapes.hpp"
 #include "hooked/core/matmul.hpp"
 #include "hooked/core/softmax.hpp"
@@ -630,4 +631,14 @@ TEST_CASE("What does not fit is refused with both sides and the place") {
   refuses([&] { return einsum("ij,ij->j", x, x.transpose()); }, "letter i is 2 in ij but 3 in ij");
   refuses([&] { return softmax(x, 2); }, "axis 2 does not exist");
   CHECK_THROWS_WITH(x + Variable<double>(), ContainsSubstring("empty Variable"));
+  const Variable<double> empty;
+  const auto is_empty = [](const auto& f) { CHECK_THROWS_WITH(f(), "a Variable is empty"); };
+  is_empty([&] { return exp(empty); });
+  is_empty([&] { return softmax(empty); });
+  is_empty([&] { return max(empty, 0); });
+  is_empty([&] { return matmul(x, empty); });
+  is_empty([&] { return stack({x, empty}); });
+  is_empty([&] { return empty.select(0, 0); });
+  is_empty([&] { return empty.detach(); });
+  CHECK_THROWS_AS(clamp(x, 2.0, 1.0), ConfigError);
 }

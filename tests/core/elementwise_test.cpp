@@ -160,6 +160,7 @@ TEMPLATE_TEST_CASE("functions of elements have numpy's numbers", "[core][arithme
   CHECK(difference(relu(x), {3}, {0, 0, 2}) == "");
   CHECK(difference(pow(x, 3), {3}, {-1, 0, 8}) == "");
   CHECK(difference(clamp(x, T(-0.5), 1), {3}, {-0.5, 0, 1}) == "");
+  CHECK_THROWS_WITH(clamp(x, 2, 1), "clamp: low is 2, high is 1");
   const Tensor<T> nan({1}, T(NAN));
   for (const auto& y : {relu(nan), clamp(nan, 0, 1), pow(nan, 2)}) CHECK(std::isnan(y(0)));
   const Tensor<Token> tokens({2}, {-5, 5});

@@ -188,6 +188,7 @@ TEST_CASE("views refuse what does not fit, in words", "[core][view]") {
   CHECK(error_of<ShapeError>([&] {
           x.reshape({4, -1});
         }) == "reshape: [2, 3] has 6 elements, [4, 1] has 4");
+  CHECK(error_of<ShapeError>([&] { x.reshape({-1, -1}); }) == "reshape: only one size can be -1");
   CHECK(error_of<ShapeError>([&] { x.reshape({-2, 3}); }) == "an axis cannot have size -2");
   CHECK(error_of<ShapeError>([&] { x.transpose().view_as({6}); }) ==
         "view_as: [3, 2] as [6] would need a copy because of its strides; reshape makes one");

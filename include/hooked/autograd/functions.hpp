@@ -62,9 +62,10 @@ Variable<T> pow(Variable<T> x, double p) {
   return record<Power>({p}, detail::in_rows(x));
 }
 /// x, but not less than `low` and not more than `high`. The slope is 1 from low to high, ends
-/// included, and 0 outside.
+/// included, and 0 outside. Throws ConfigError when low is above high.
 template <Scalar T>
 Variable<T> clamp(Variable<T> x, double low, double high) {
+  detail::check_bounds(low, high);
   return record<Clamp>({low, high}, detail::in_rows(x));
 }
 

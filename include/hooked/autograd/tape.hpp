@@ -217,7 +217,7 @@ class Tape {
 
 template <Scalar T>
 Variable<T> Variable<T>::detach() const {
-  return tape_->make(value(), rows());
+  return tape().make(value(), rows());
 }
 
 /// While one lives, errors of ops say that this module is at work; then they name its caller again.

@@ -33,7 +33,8 @@ struct Node {
   bool recycled = false;         // the gradient's memory has been used again
 };
 
-/// A handle on a value of a tape. Cheap to copy; valid until the tape is reset.
+/// A handle on a value of a tape. Cheap to copy; valid until the tape is reset. An empty one has
+/// nothing: whatever asks it for more than whether it is empty throws Error.
 template <Scalar T>
 class Variable {
  public:
@@ -41,23 +42,29 @@ class Variable {
   Variable(Tape<T>& tape, Node<T>& node) : tape_(&tape), node_(&node) {}
 
   /// The tape that it lives on.
-  Tape<T>& tape() const { return *tape_; }
+  Tape<T>& tape() const {
+    if (tape_ == nullptr) fail<Error>("a Variable is empty");
+    return *tape_;
+  }
   /// What the tape knows of it.
-  Node<T>& node() const { return *node_; }
+  Node<T>& node() const {
+    if (node_ == nullptr) fail<Error>("a Variable is empty");
+    return *node_;
+  }
   explicit operator bool() const { return node_ != nullptr; }
 
   /// The numbers as they are kept: of the contract's shape, or distinct rows where `rows()` says
   /// so.
-  View<const T> value() const { return node_->value; }
+  View<const T> value() const { return node().value; }
   /// Of `value()`: [distinct rows, ...] where there is a row map.
-  const Shape& shape() const { return node_->value.shape(); }
+  const Shape& shape() const { return node().value.shape(); }
   /// The row map; null: the value is dense.
-  const RowMap* rows() const { return node_->rows; }
+  const RowMap* rows() const { return node().rows; }
   /// Whether backward reaches it.
-  bool wants_gradient() const { return node_->wants_gradient; }
+  bool wants_gradient() const { return node().wants_gradient; }
 
   /// Leading axes that count rows: [batch, pos], or one axis of distinct rows.
-  int row_axes() const { return node_->rows == nullptr ? 2 : 1; }
+  int row_axes() const { return rows() == nullptr ? 2 : 1; }
 
   /// The same numbers as a constant: nothing flows back through it.
   Variable detach() const;

@@ -221,11 +221,22 @@ Tensor<typename X::value_type> pow(const X& x, double p) {
   using T = typename X::value_type;
   return map(x, [p](T v) { return std::pow(v, static_cast<T>(p)); });
 }
-/// x, but not less than `low` and not more than `high`. NaN stays NaN.
+namespace detail {
+
+// Throws ConfigError unless low <= high.
+inline void check_bounds(double low, double high) {
+  if (!(low <= high)) fail<ConfigError>("clamp: low is ", low, ", high is ", high);
+}
+
+}  // namespace detail
+
+/// x, but not less than `low` and not more than `high`. NaN stays NaN. Throws ConfigError when low
+/// is above high, for which numpy and PyTorch give `high` everywhere.
 template <TensorLike X>
 Tensor<typename X::value_type> clamp(const X& x, std::type_identity_t<typename X::value_type> low,
                                      std::type_identity_t<typename X::value_type> high) {
   using T = typename X::value_type;
+  detail::check_bounds(static_cast<double>(low), static_cast<double>(high));
   return map(x, [=](T v) { return v < low ? low : v > high ? high : v; });
 }
 

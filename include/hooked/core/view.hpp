@@ -45,7 +45,7 @@ class HOOKED_OWNER Tensor;
 
 namespace detail {
 template <class T>
-class AlongFirstAxis;
+class AlongFirstAxis;  // core/walk.hpp
 }  // namespace detail
 
 /// A Tensor or a View: whatever analysis code may be handed.
@@ -206,8 +206,12 @@ class HOOKED_POINTER View {
   /// The same numbers under another shape, without a copy. One size may be -1: what is left.
   /// Throws ShapeError when the counts differ or the strides would need a copy.
   View view_as(std::initializer_list<Index> sizes) const {
-    Index known = 1;
-    for (const Index size : sizes) known *= size == -1 ? 1 : size;
+    Index known = 1, open = 0;
+    for (const Index size : sizes) {
+      known *= size == -1 ? 1 : size;
+      open += size == -1 ? 1 : 0;
+    }
+    if (open > 1) fail<ShapeError>("reshape: only one size can be -1");
     Shape shape;
     for (const Index size : sizes) {
       shape.push_back(size == -1 && known > 0 ? numel() / known : size);
@@ -304,50 +308,5 @@ class HOOKED_POINTER View {
   Shape shape_{0};
   Strides strides_{};
 };
-
-namespace detail {
-
-// What `for` walks with.
-template <class T>
-class AlongFirstAxis {
- public:
-  using value_type = View<T>;
-  using difference_type = Index;
-
-  AlongFirstAxis(View<T> x, Index i) : x_(x), i_(i) {}
-  View<T> operator*() const { return x_.select(0, i_); }
-  AlongFirstAxis& operator++() {
-    ++i_;
-    return *this;
-  }
-  friend bool operator==(const AlongFirstAxis& a, const AlongFirstAxis& b) { return a.i_ == b.i_; }
-
- private:
-  View<T> x_;
-  Index i_;
-};
-
-}  // namespace detail
-
-/// Calls `visit(i, element)` for every element in row-major order.
-template <class T, class Visit>
-void for_each_element(View<T> x, Visit visit) {
-  if (x.is_contiguous()) {
-    for (Index i = 0; i < x.numel(); ++i) visit(i, x.data()[i]);
-    return;
-  }
-  std::array<Index, kMaxRank> index{};
-  T* element = x.data();
-  for (Index i = 0, count = x.numel(); i < count; ++i) {
-    visit(i, *element);
-    for (int axis = x.rank() - 1; axis >= 0; --axis) {
-      auto& k = index[static_cast<std::size_t>(axis)];
-      element += x.stride(axis);
-      if (++k < x.size(axis)) break;
-      element -= x.stride(axis) * k;
-      k = 0;
-    }
-  }
-}
 
 }  // namespace hooked

@@ -1,12 +1,59 @@
-// Walking several views in step: what copying, arithmetic, reductions and sorting stand on.
+// Walking views: one element by element or row by row, several in step. What copying, arithmetic,
+// reductions and sorting stand on.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "hooked/core/view.hpp"
 
 namespace hooked {
+
+namespace detail {
+
+// What `for` walks with.
+template <class T>
+class AlongFirstAxis {
+ public:
+  using value_type = View<T>;
+  using difference_type = Index;
+
+  AlongFirstAxis(View<T> x, Index i) : x_(x), i_(i) {}
+  View<T> operator*() const { return x_.select(0, i_); }
+  AlongFirstAxis& operator++() {
+    ++i_;
+    return *this;
+  }
+  friend bool operator==(const AlongFirstAxis& a, const AlongFirstAxis& b) { return a.i_ == b.i_; }
+
+ private:
+  View<T> x_;
+  Index i_;
+};
+
+}  // namespace detail
+
+/// Calls `visit(i, element)` for every element in row-major order.
+template <class T, class Visit>
+void for_each_element(View<T> x, Visit visit) {
+  if (x.is_contiguous()) {
+    for (Index i = 0; i < x.numel(); ++i) visit(i, x.data()[i]);
+    return;
+  }
+  std::array<Index, kMaxRank> index{};
+  T* element = x.data();
+  for (Index i = 0, count = x.numel(); i < count; ++i) {
+    visit(i, *element);
+    for (int axis = x.rank() - 1; axis >= 0; --axis) {
+      auto& k = index[static_cast<std::size_t>(axis)];
+      element += x.stride(axis);
+      if (++k < x.size(axis)) break;
+      element -= x.stride(axis) * k;
+      k = 0;
+    }
+  }
+}
 
 /// Calls `visit(a, b, ...)` with the elements of all views at each index, in row-major order.
 /// Throws ShapeError when the shapes differ.
