@@ -52,15 +52,19 @@ struct CommonAxes {
   /// Calls `f(offset in a, offset in b)` for every index, in row-major order.
   template <class F>
   void walk(const F& f) const {
-    walk(axes.data(), count, 0, 0, f);
-  }
-
- private:
-  template <class F>
-  static void walk(const Axis* axis, int count, Index a, Index b, const F& f) {
-    if (count == 0) return f(a, b);
-    for (Index i = 0; i < axis->size; ++i) {
-      walk(axis + 1, count - 1, a + i * axis->a, b + i * axis->b, f);
+    std::array<Index, kMaxRank> index{};
+    Index a = 0, b = 0;
+    int moved = 0;
+    while (moved >= 0) {
+      f(a, b);
+      for (moved = count - 1; moved >= 0; --moved) {  // the innermost axis that has a next element
+        const Axis& axis = axes[static_cast<std::size_t>(moved)];
+        Index& i = index[static_cast<std::size_t>(moved)];
+        a += axis.a, b += axis.b;
+        if (++i < axis.size) break;
+        a -= i * axis.a, b -= i * axis.b;
+        i = 0;
+      }
     }
   }
 };

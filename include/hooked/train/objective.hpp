@@ -15,13 +15,14 @@
 #include <utility>
 #include <vector>
 
-#include "hooked/autograd/reduce.hpp"
+#include "hooked/autograd/record.hpp"
 #include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/nn/pass.hpp"
 #include "hooked/ops/cross_entropy.hpp"
 #include "hooked/ops/multiply.hpp"
 #include "hooked/ops/squared_error.hpp"
+#include "hooked/ops/sum.hpp"
 #include "hooked/train/batch.hpp"
 #include "hooked/train/dataset.hpp"
 
@@ -50,7 +51,7 @@ struct CrossEntropyLoss {
   /// The weighted sum of the losses of a batch: a scalar.
   template <class Model, Scalar T>
   Variable<T> operator()(const Model& model, Pass<T>& pass, const Dataset& batch) const {
-    return sum(losses(model.forward(pass, batch.tokens), batch));
+    return record<Sum>({}, losses(model.forward(pass, batch.tokens), batch));
   }
 
   /// The weights of all labels that count, added up.
@@ -164,7 +165,8 @@ struct Reconstruction {
   /// The sum over rows of x [example, width] of the squared error.
   template <class Model, Scalar T>
   Variable<T> operator()(const Model& model, Pass<T>& pass, const Tensor<T>& x) const {
-    return sum(record<SquaredError>({}, model.forward(pass, x), pass.tape().constant(x)));
+    return record<Sum>({},
+                       record<SquaredError>({}, model.forward(pass, x), pass.tape().constant(x)));
   }
 };
 
