@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "catch.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/core/softmax.hpp"
 #include "hooked/io/safetensors.hpp"
 #include "hooked/testing/alloc_guard.hpp"

@@ -1,6 +1,7 @@
 // A loop of one's own: pass, loss, backward, clipping, step; and what is refused in it.
 
 #include "catch.hpp"
+#include "hooked/autograd/reduce.hpp"
 #include "hooked/nn/loss.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/bits.hpp"
