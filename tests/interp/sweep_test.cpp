@@ -2,7 +2,9 @@
 #include "hooked/interp/sweep.hpp"
 
 #include "catch.hpp"
+#include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/reduce.hpp"
+#include "hooked/autograd/select.hpp"
 #include "hooked/testing/bits.hpp"
 #include "interp/sequence.hpp"
 #include "nn/golden_model.hpp"

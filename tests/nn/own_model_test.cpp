@@ -3,7 +3,9 @@
 
 #include "catch.hpp"
 #include "golden_model.hpp"
+#include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/reduce.hpp"
+#include "hooked/autograd/select.hpp"
 #include "hooked/nn/splice.hpp"
 #include "hooked/testing/bits.hpp"
 #include "hooked/train/optimizer.hpp"

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "hooked/autograd/rows.hpp"
+#include "hooked/autograd/select.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/train/train.hpp"
 
