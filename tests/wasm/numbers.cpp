@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/select.hpp"
 #include "hooked/io/model.hpp"
