@@ -87,7 +87,7 @@ void walk_strides(const Shape& shape, Visit& visit,
                   std::pair<T*, const Index*>... elements_and_strides) {
   if (shape.rank() == 0) {
     visit(*elements_and_strides.first...);
-  } else {
+  } else if (shape.numel() > 0) {  // of no numbers there may be no address to step from
     walk_axis<Visit, T...>(shape, 0, visit, elements_and_strides...);
   }
 }
