@@ -11,15 +11,27 @@ endif()
 
 # hooked_program(name source...): one program of ours, of the library compiled once where that is
 # built. hooked_header_only_program: one of the headers alone, as most consumers have it.
-function(hooked_header_only_program name)
-  add_executable(${name} ${ARGN})
+function(hooked_ours name)
   target_link_libraries(${name} PRIVATE hooked::hooked hooked_warnings
     $<$<BOOL:${HOOKED_NATIVE}>:hooked::native>)
+endfunction()
+function(hooked_header_only_program name)
+  add_executable(${name} ${ARGN})
+  hooked_ours(${name})
 endfunction()
 function(hooked_program name)
   hooked_header_only_program(${name} ${ARGN})
   if(TARGET hooked_compiled)
     target_link_libraries(${name} PRIVATE hooked::compiled)
+  endif()
+endfunction()
+
+# hooked_library(name source...): what several programs of ours share.
+function(hooked_library name)
+  add_library(${name} STATIC ${ARGN})
+  hooked_ours(${name})
+  if(TARGET hooked_compiled)
+    target_link_libraries(${name} PUBLIC hooked::compiled)
   endif()
 endfunction()
 

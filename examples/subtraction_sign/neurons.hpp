@@ -1,128 +1,141 @@
-// Neurons: linear fits of their preactivations, which of them matter, and three ablations
-// (analyses A2, A3 and A4).
+// Neurons: linear fits of their preactivations, which of them matter, and what kinds there are
+// (analyses A2 and A3).
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
+#include "at_equals.hpp"
+#include "hooked/core/matmul.hpp"
 #include "hooked/interp/histogram.hpp"
-#include "study.hpp"
+#include "hooked/interp/periodicity.hpp"
 
 namespace subtraction {
 
-/// The fits pre_i(a, b) ~ m_i (a - b) + c_i and pre_i(a, b) ~ p_i a + q_i b + c_i over all pairs.
+/// W_logit = W_out W_U [neuron, token]: how much each neuron boosts each token.
+inline Tensor<float> logit_weights(const Transformer<float>& model) {
+  return matmul(model["blocks.0.mlp.W_out"], model["unembed.W_U"]);
+}
+
+/// The fits pre_i(a, b) ~ m_i (a - b) + c_i over all pairs. Those that the study calls important
+/// are the 270 of largest |m_i|: its threshold is lost in its text, their number is not.
 struct NeuronFits {
+  static constexpr Index kImportant = 270;
+
   Tensor<double> difference;         // [10000, 1]: a - b
   hooked::LinearFits of_difference;  // slopes m [1, neuron]
-  hooked::LinearFits of_both;        // slopes p, q [2, neuron]
   std::vector<Index> important, others;
 
-  /// a - b spans 198, so that a slope of tau changes a preactivation by 198 tau across all pairs.
-  static constexpr double kSpan = 2.0 * (kNumbers - 1);
-  /// The study's threshold is lost in its text. With 198 tau = 1/4 the count over three seeds of
-  /// `full` has its median next to the study's 270.
-  static constexpr double kVariation = 0.25;
-  static constexpr double kTau = kVariation / kSpan;
-
-  explicit NeuronFits(const Study& study)
+  explicit NeuronFits(const Tensor<float>& pre)
       : difference(over_pairs([](double a, double b) { return a - b; }).reshape({kPairs, 1})),
-        of_difference(fit_linear(difference, study.pre)) {
-    Tensor<double> both({kPairs, 2});
-    copy(over_pairs([](double a, double) { return a; }).view(), both.select(1, 0));
-    copy(over_pairs([](double, double b) { return b; }).view(), both.select(1, 1));
-    of_both = fit_linear(both, study.pre);
-    for (Index i = 0; i < study.pre.size(1); ++i) {
-      (std::abs(m(i)) > kTau ? important : others).push_back(i);
-    }
+        of_difference(fit_linear(difference, pre)) {
+    std::vector<Index> order(static_cast<std::size_t>(pre.size(1)));
+    std::iota(order.begin(), order.end(), Index{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index i, Index j) { return std::abs(m(i)) > std::abs(m(j)); });
+    important.assign(order.begin(), order.begin() + kImportant);
+    others.assign(order.begin() + kImportant, order.end());
+    std::sort(important.begin(), important.end());
+    std::sort(others.begin(), others.end());
   }
 
   double m(Index neuron) const { return of_difference.slopes(0, neuron); }
-  double count_above(double tau) const {
-    return hooked::sum(hooked::map(of_difference.slopes,
-                                   [tau](double slope) { return std::abs(slope) > tau; }))
-        .item();
+  double r2(Index neuron) const { return of_difference.r2(neuron); }
+  /// Of the important ones, those that grow with b-a (m_i < 0).
+  std::vector<Index> growing() const { return with_sign(-1.0); }
+  /// Of the important ones, those that fall with b-a (m_i > 0).
+  std::vector<Index> falling() const { return with_sign(1.0); }
+
+ private:
+  std::vector<Index> with_sign(double sign) const {
+    std::vector<Index> chosen;
+    for (const Index i : important) {
+      if (m(i) * sign > 0) chosen.push_back(i);
+    }
+    return chosen;
   }
 };
 
-inline void linear_fits(const Study& study, const NeuronFits& fits, Report& report) {
-  std::vector<double> r2, balance;
-  for (const Index i : fits.important) {
-    r2.push_back(100.0 * fits.of_difference.r2(i));
-    const double p = fits.of_both.slopes(0, i), q = fits.of_both.slopes(1, i);
-    balance.push_back(std::abs(p + q) / (std::abs(p) + std::abs(q)));
-  }
-  report.add(judge(
-      {.claim = "important neurons: linear in a-b (median R2)",
-       .study_says = "largely a linear function",
-       .unit = "%",
-       .definition = "pre_i ~ m_i (a-b) + c_i by least squares over all pairs, important neurons"},
-      median(r2), {{50.0, 100.0}, {20.0, 100.0}}));
-  report.add(
-      judge({.claim = "important neurons: |p+q| / (|p|+|q|) (median)",
-             .study_says = "a function of a-b: 0",
-             .definition = "pre_i ~ p_i a + q_i b + c_i; 0 where the slopes are opposite and "
-                           "equal, 1 where they have one sign or one is missing"},
-            median(balance), {{0.0, 0.2}, {0.0, 0.5}}));
-  report.add(judge({.claim = "important neurons",
-                    .study_says = 270,
-                    .unit = "of 512",
-                    .definition = "|m_i| > tau with 198 tau = 1/4 (the study's tau is lost)"},
-                   static_cast<double>(fits.important.size()),
-                   {within_factor(270.0, 1.25), {26.0, 486.0}}));
+/// Shares of the variance of a neuron's preactivation: `linear` by m (a-b) + c, `periodic` by its
+/// strongest frequency of at least 3 cycles in 100 (of a straight line, these have below 7%).
+struct Shares {
+  std::vector<double> linear, periodic;  // [neuron], 0 to 1
 
-  std::vector<double> slopes;
-  for (Index i = 0; i < study.pre.size(1); ++i) slopes.push_back(std::abs(fits.m(i)));
-  std::sort(slopes.begin(), slopes.end(), std::greater<>());
-  report.add(
-      hooked::report({.claim = "198 tau at which 270 neurons are important",
-                      .definition = "198 times the mean of the 270th and 271st largest |m_i|"},
-                     fits.kSpan * 0.5 * (slopes[269] + slopes[270])));
-
-  const Index steps = 101;
-  Tensor<double> variation({steps}), count({steps});
-  for (Index k = 0; k < steps; ++k) {
-    variation(k) = 0.05 * static_cast<double>(k);
-    count(k) = fits.count_above(variation(k) / fits.kSpan);
+  Shares(const AtEquals& at, const NeuronFits& fits) {
+    for (Index i = 0; i < at.pre.size(1); ++i) {
+      linear.push_back(fits.r2(i));
+      periodic.push_back(hooked::strongest_frequency(square(at.pre.select(1, i)), 3).share);
+    }
   }
-  report.add("importance",
-             Figure::lines("Important neurons by threshold", "198 tau", "neurons with |m| > tau")
-                 .panel("count")
-                 .line("neurons", variation, count));
-  const double largest = slopes.front();
-  const auto bins = hooked::histogram(fits.of_difference.slopes, 60, -largest, largest);
-  report.add("slopes", Figure::histogram("Slopes of the preactivations", "m", "neurons")
-                           .panel_with_edges("all neurons", bins.edges)
-                           .series("neurons", bins.counts));
+};
+
+/// Examples for figures. sign: of the neurons that grow with b-a, the one that moves
+/// logit_- - logit_+ most for each unit of it. periodic: the most of its variance is one frequency.
+struct Examples {
+  Index sign = 0, periodic = 0;
+};
+
+inline void neuron_kinds(const AtEquals& at, const NeuronFits& fits, const Shares& shares,
+                         Report& report) {
+  constexpr double kMostly = 0.5, kSome = 0.1;
+  double linear = 0, periodic = 0, both = 0;
+  const auto has = [](const std::vector<double>& share, Index i, double least) {
+    return share[static_cast<std::size_t>(i)] >= least;
+  };
+  const Index neurons = at.pre.size(1);
+  for (Index i = 0; i < neurons; ++i) {
+    linear += has(shares.linear, i, kMostly) ? 1.0 : 0.0;
+    periodic += has(shares.periodic, i, kMostly) ? 1.0 : 0.0;
+    both += has(shares.linear, i, kSome) && has(shares.periodic, i, kSome) ? 1.0 : 0.0;
+  }
+  const auto percent = [&](double count) { return 100.0 * count / static_cast<double>(neurons); };
+  std::vector<double> r2;
+  for (const Index i : fits.important) r2.push_back(100.0 * fits.r2(i));
+  report.add(judge({.claim = "two classes of neurons: linear, periodic",
+                    .study_says = "two predominant classes",
+                    .unit = "%",
+                    .definition = "of all neurons, those of whose preactivation's variance one "
+                                  "half or more is m (a-b) + c, and those of which it is one "
+                                  "frequency of 3 to 50 cycles in 100 along a and b; together "
+                                  "predominant: more than half"},
+                   {percent(linear), percent(periodic), percent(linear + periodic)},
+                   {{{10.0, 100.0}, {1.0, 100.0}},
+                    {{10.0, 100.0}, {1.0, 100.0}},
+                    {{50.0, 100.0}, {25.0, 100.0}}}));
+  report.add(judge({.claim = "neurons that are linear and periodic at once",
+                    .study_says = "many",
+                    .unit = "%",
+                    .definition = "of all neurons, those of whose preactivation's variance 10% or "
+                                  "more is linear in a-b and 10% or more is one frequency"},
+                   percent(both), {{20.0, 100.0}, {5.0, 100.0}}));
+  report.add(judge({.claim = "270 neurons: linear in a-b (median R2)",
+                    .study_says = "largely a linear function",
+                    .unit = "%",
+                    .definition = "pre_i ~ m_i (a-b) + c_i by least squares over all pairs, the "
+                                  "270 neurons of largest |m_i|"},
+                   median(r2), {{50.0, 100.0}, {25.0, 100.0}}));
+  const auto bins = hooked::histogram(fits.of_difference.r2, 50, 0.0, 1.0);
+  const Tensor<double> periodic_shares({neurons}, shares.periodic);
+  report.add("neuron_kinds",
+             Figure::histogram("What neurons' preactivations are", "share of variance", "neurons")
+                 .panel_with_edges("all neurons", bins.edges)
+                 .series("linear in a-b", bins.counts)
+                 .series("one frequency", histogram(periodic_shares, 50, 0.0, 1.0).counts));
 }
 
-inline void ablations(const Study& study, const NeuronFits& fits, Report& report) {
-  const Score base = study.base;
-  // An empty list of neurons would mean all of them.
-  const auto without = [&](const std::vector<Index>& neurons) {
-    if (neurons.empty()) return base;
-    return study.score_with(
-        {hooked::zero(kPost, {.positions = {kPositionEquals}, .neurons = neurons})});
+inline void draw_examples(const AtEquals& at, const Examples& examples, Report& report) {
+  const auto draw = [&](const std::string& name, Index i) {
+    const auto map = [&](const Tensor<float>& x) { return square(x.select(1, i)); };
+    report.add("neuron_" + name,
+               Figure::heatmap("A " + name + " neuron (number " + std::to_string(i) + ")", "b", "a",
+                               "activation", Figure::Colors::diverging)
+                   .panel("preactivation", map(at.pre))
+                   .panel("activation", map(at.post)));
   };
-  const auto add = [&](const std::string& what, const std::string& how, Score s, Claim loss,
-                       Rule loss_rule, Claim accuracy, Rule accuracy_rule) {
-    loss.claim = what + ": sign loss", loss.unit = "nats", loss.definition = how;
-    accuracy.claim = what + ": sign accuracy", accuracy.unit = "%", accuracy.definition = how;
-    report.add(judge(std::move(loss), s.loss, loss_rule));
-    report.add(judge(std::move(accuracy), s.accuracy, accuracy_rule));
-  };
-  add("important neurons to zero", "hook_post of the important neurons is 0 at '='",
-      without(fits.important), {.study_says = 3.79},
-      {within_factor(3.79, 1.5), {.low = 10.0 * base.loss}}, {.study_says = 12.7},
-      {within(12.7, 10.0), {0.0, 50.5}});
-  add("other neurons to zero", "hook_post of all but the important neurons is 0 at '='",
-      without(fits.others), {.study_says = 0.069},
-      {within_factor(base.loss, 1.1), within_factor(base.loss, 2.0)}, {.study_says = 98.53},
-      {within(base.accuracy, 0.5), within(base.accuracy, 2.0)});
-  add("all preactivations by their fits", "hook_pre of all 512 neurons is m_i (a-b) + c_i at '='",
-      study.score_replaced(kPre, fits.of_difference.predict(fits.difference)),
-      {.study_says = 0.080}, {within_factor(base.loss, 1.5), {0.0, 0.3}}, {.study_says = 97.93},
-      {within(base.accuracy, 1.5), {90.0, 100.0}});
+  draw("sign", examples.sign);
+  draw("periodic", examples.periodic);
 }
 
 }  // namespace subtraction

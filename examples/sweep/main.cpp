@@ -1,11 +1,14 @@
-// Trains a small model for every combination of settings and seeds that a file asks for, and writes
-// one table about all of them. Under mpirun each rank does one run at a time.
+// Trains a study's model for every combination of choices and seeds that a file asks for, and
+// writes one table about all of them. Under mpirun each rank does one run at a time.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <optional>
 
+#include "../subtraction_sign/subtraction_sign.hpp"
 #include "hooked/train/ranks.hpp"
 #include "runs.hpp"
+#include "small_studies.hpp"
 
 namespace sweep {
 
@@ -14,6 +17,17 @@ struct Options {
   int threads = 0;
   bool resume = false;
 };
+
+/// Throws NameError for a name that is none.
+study::Study study_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (study::Study study : {subtraction::subtraction_sign(), maximum(), modular_addition()}) {
+    if (study.name == name) return study;
+    names.push_back(study.name);
+  }
+  fail<hooked::NameError>("there is no study \"", name,
+                          "\"; the nearest are: ", hooked::nearest_names(name, names));
+}
 
 /// Makes `out` ready for the sweep in `file`: out/sweep.json says what it holds. Throws ConfigError
 /// when that is another sweep, or the same one and nobody said that it should go on.
@@ -34,8 +48,10 @@ void prepare(const Options& options, const json& file) {
 
 void announce(const std::string& name, const json& result) {
   if (result.at("status") == "done") {
+    const json& numbers = result.at("numbers");
     std::printf("%s: test accuracy %.1f%%, %.1f s\n", name.c_str(),
-                100 * result.at("test_accuracy").get<double>(), result.at("seconds").get<double>());
+                100 * numbers.at("test accuracy").get<double>(),
+                numbers.at("seconds").get<double>());
   } else {
     std::printf("%s: failed: %s\n", name.c_str(), result.at("error").get<std::string>().c_str());
   }
@@ -45,17 +61,20 @@ void announce(const std::string& name, const json& result) {
 /// Whether all runs succeeded.
 bool run(const Options& options, const hooked::Ranks& ranks) {
   Sweep sweep;
+  std::optional<study::Study> study;
   ranks.agree([&] {
     const json file = hooked::load_json(options.file);
     sweep = read_sweep(file, options.file.string());
+    study = study_named(sweep.study);
+    for (const Run& one : sweep.runs) choices_of(*study, sweep.preset, one.chosen);  // names exist
     if (ranks.is_first()) prepare(options, file);
   });
   const auto runs = static_cast<Index>(sweep.runs.size());
   ranks.agree([&] {
     for (Index i = ranks.rank(); i < runs; i += ranks.size()) {
       const std::string name = directory_name(i, runs);
-      announce(name, do_run(sweep.runs[static_cast<std::size_t>(i)], options.out / name,
-                            ranks.threads(options.threads), options.resume, ranks.size() == 1));
+      announce(name, do_run(*study, sweep.preset, sweep.runs[static_cast<std::size_t>(i)],
+                            options.out / name, {ranks.threads(options.threads), options.resume}));
     }
   });
   return ranks.agree([&] {
@@ -73,7 +92,8 @@ bool run(const Options& options, const hooked::Ranks& ranks) {
 int main(int argc, char** argv) {
   sweep::Options options;
   CLI::App app(
-      "Train a small model for every combination of settings and seeds in FILE. Exit status: 0, or "
+      "Train a study's model for every combination of choices and seeds in FILE. Exit status: 0, "
+      "or "
       "1 when something is wrong, or 2 when some of the runs failed.");
   app.add_option("FILE", options.file, "what to try, as in examples/sweep/example.json")
       ->required();

@@ -1,7 +1,7 @@
-#include <cmath>
-#include <numbers>
+#include <algorithm>
 
-#include "../../examples/subtraction_sign/roles.hpp"
+#include "../../examples/subtraction_sign/algorithm.hpp"
+#include "../../examples/subtraction_sign/attention.hpp"
 #include "catch.hpp"
 
 using namespace subtraction;
@@ -35,14 +35,27 @@ TEST_CASE("Heads get their roles from where they look, not from their numbers",
   CHECK(roles.head == std::array<Index, 4>{2, 1, 3, 0});
 }
 
-TEST_CASE("A wave is periodic, a ramp is not", "[subtraction_sign]") {
-  const auto wave = over_pairs([](double a, double b) {
-    return std::cos(2.0 * std::numbers::pi * 7.0 * a / 100.0) +
-           std::sin(2.0 * std::numbers::pi * 7.0 * b / 100.0);
-  });
-  CHECK(periodicity(square(wave)) == Approx(1.0));
-  CHECK(periodicity(square(over_pairs([](double a, double b) { return a - b; }))) < 0.07);
-  CHECK(periodicity(Tensor<double>({100, 100}, 3.0)) == 0.0);
+TEST_CASE("The ratio of sides tells a hinge from a straight line", "[subtraction_sign]") {
+  CHECK(ratio_of_sides(over_pairs([](double a, double b) { return std::max(0.0, b - a) - 3.0; })) ==
+        Approx(0.0).margin(1e-12));
+  CHECK(ratio_of_sides(over_pairs([](double a, double b) { return 2.0 * (b - a); })) ==
+        Approx(1.0));
+}
+
+TEST_CASE("The boundary is where the sign changes, and the gain how far neurons move it",
+          "[subtraction_sign]") {
+  const auto below = over_pairs([](double a, double b) { return b - a - 0.5; });
+  CHECK(boundary(below) == Approx(0.5));
+  CHECK(boundary(over_pairs([](double a, double b) { return b - a - 7.5; })) == Approx(7.5));
+  // One neuron grows with b-a and alone makes the sign; or makes it by half.
+  for (const double share : {1.0, 0.5}) {
+    Tensor<float> pre({kPairs, 270}), W_logit({270, kVocabulary});
+    for (Index row = 0; row < kPairs; ++row) {
+      pre(row, 0) = static_cast<float>(below(row) + 300.0);
+    }
+    W_logit(0, kMinus) = static_cast<float>(share);
+    CHECK(causal_gain(pre, below, NeuronFits(pre), W_logit) == Approx(share).margin(0.03));
+  }
 }
 
 TEST_CASE("The score counts the likeliest of all tokens", "[subtraction_sign]") {
@@ -51,6 +64,4 @@ TEST_CASE("The score counts the likeliest of all tokens", "[subtraction_sign]") 
   const Score s = score(logits);
   CHECK(s.accuracy == Approx(50.5));
   CHECK(s.loss == Approx(495.0));
-  CHECK(median({3.0, 1.0, 2.0}) == 2.0);
-  CHECK(median({4.0, 1.0, 2.0, 3.0}) == 2.5);
 }

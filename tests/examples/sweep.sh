@@ -28,21 +28,18 @@ for row in csv.DictReader(open(sys.argv[1])):
 # The example: attention alone against the whole model, two learning rates, two seeds.
 "$program" "$example" --out "$folder/example" --threads 1 >"$folder/said" ||
   complain "the example fails: $(cat "$folder/said")"
-expected="run,model.attn_only,training.lr,seed,train_loss,test_loss,test_accuracy,steps,seconds,status,error"
+expected="run,attn_only,lr,seed,steps,seconds,train accuracy,test accuracy,train loss,test loss,status,error"
 [ "$(head -n 1 "$folder/example/summary.csv")" = "$expected" ] || complain "other columns"
-[ "$(grep -c ',200,[0-9.e-]*,done,$' "$folder/example/summary.csv")" = 8 ] ||
+[ "$(grep -c ',200,[0-9.e-]*,.*,done,$' "$folder/example/summary.csv")" = 8 ] ||
   complain "not eight runs of 200 steps: $(cat "$folder/example/summary.csv")"
-grep -q '^run-005,true,0.003,1,' "$folder/example/summary.csv" || complain "another order of runs"
+grep -q '^run-005,1.0,0.003,1,200,' "$folder/example/summary.csv" || complain "another order of runs"
 
 # Runs that fail, each in its own way, beside runs that do not.
 cat >"$folder/failing.json" <<'JSON'
 {
-  "base": {
-    "task": {"name": "maximum", "p": 4, "k": 2, "train_fraction": 0.5},
-    "model": {"n_layers": 1, "d_model": 8, "d_head": 4},
-    "training": {"steps": 20}
-  },
-  "grid": {"model.act_fn": ["relu", "rellu"], "training.lr": [0.01, 1e300, "high"]}
+  "study": "maximum",
+  "choices": {"p": 4, "length": 2, "training_fraction": 0.5, "d_model": 8, "steps": 20},
+  "grids": [{"n_heads": [2, 0], "lr": [0.01, 1e300]}, {"steps": [2.5]}]
 }
 JSON
 fails() { # fails COMMAND...: some runs must fail
@@ -51,8 +48,8 @@ fails() { # fails COMMAND...: some runs must fail
   rows "$folder/failing" >"$folder/rows"
   for expected in "'run-000'.*'done', 'error': ''" \
     "'run-001'.*'failed', 'error': 'training stopped in step .*: the loss is nan" \
-    "'run-002'.*'failed', 'error': 'training.lr is \"high\", which is of the wrong type'" \
-    "'run-003'.*'failed', 'error': 'model: \"act_fn\": \"rellu\" is not one of: relu, gelu"; do
+    "'run-002'.*'failed', 'error': 'n_heads is 0, it must be at least 1'" \
+    "'run-004'.*'failed', 'error': 'steps is 2.5, it must be a whole number'"; do
     grep -q "$expected" "$folder/rows" || complain "no '$expected' in: $(cat "$folder/rows")"
   done
 }
@@ -84,17 +81,19 @@ wrong() { # wrong TEXT JSON
   echo "$2" >"$folder/wrong.json"
   refuses "$1" "$folder/wrong.json" --out "$folder/none"
 }
-wrong 'not JSON at byte 10' '{"base": }'
-wrong 'wrong.json: there is no "gird"; the nearest are: grid' '{"gird": {}}'
-wrong 'base: there is no "modle"; the nearest are: model' '{"base": {"modle": {}}}'
-wrong 'base: model: there is no "d_modle"; the nearest are: d_model' '{"base": {"model": {"d_modle": 4}}}'
-wrong 'base: training: there is no "weight_deca"; the nearest are: weight_decay' \
-  '{"base": {"training": {"weight_deca": 4}}}'
-wrong 'grid: there is no "training.learning_rate"; the nearest are: training.' \
-  '{"grid": {"training.learning_rate": [1]}}'
-wrong 'grid: "training.lr" must be a list of values, found 0.1' '{"grid": {"training.lr": 0.1}}'
-wrong 'base: task must be an object, found "maximum"' '{"base": {"task": "maximum"}}'
-wrong 'seeds must be a list of whole numbers from 0, found [-1]' '{"seeds": [-1]}'
+wrong 'not JSON at byte 11' '{"study": }'
+wrong 'wrong.json: there is no "gird"; the nearest are: grids' '{"gird": {}}'
+wrong 'there is no study "maximun"; the nearest are: maximum' '{"study": "maximun"}'
+wrong 'maximum has no preset "quik"; the nearest are: quick' '{"study": "maximum", "preset": "quik"}'
+wrong 'there is no choice "weight_deca"; the nearest are: weight_decay' \
+  '{"study": "maximum", "choices": {"weight_deca": 4}}'
+wrong 'there is no choice "learning_rate"; the nearest are: ' \
+  '{"study": "maximum", "grids": [{"learning_rate": [1]}]}'
+wrong 'a grid: "lr" must be a list of numbers, found 0.1' '{"study": "maximum", "grids": [{"lr": 0.1}]}'
+wrong 'choices: "lr" must be a number, found "high"' \
+  '{"study": "maximum", "choices": {"lr": "high"}}'
+wrong 'study must be a name, found 1' '{"study": 1}'
+wrong 'seeds must be a list of whole numbers from 0, found [-1]' '{"study": "maximum", "seeds": [-1]}'
 [ -e "$folder/none" ] && complain "a refused sweep made its folder"
 
 if [ -n "$mpiexec" ]; then

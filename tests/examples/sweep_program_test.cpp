@@ -1,57 +1,77 @@
-// The sweep's tasks and the list of its runs; tests/examples/sweep.sh runs the program.
-#include "../../examples/sweep/runs.hpp"
+// The sweep's small tasks and the list of its runs; tests/examples/sweep.sh runs the program.
+#include "../../examples/sweep/small_studies.hpp"
+#include "../../examples/sweep/sweep.hpp"
 #include "catch.hpp"
 
 using namespace sweep;
+using hooked::Dataset;
 
 namespace {
 
-/// Row `i` of a task: its tokens, then its labels.
-std::vector<Token> row(const Task& task, Index i) {
+/// Example `i`: its tokens, then its labels.
+std::vector<Token> row(const Dataset& all, Index i) {
   std::vector<Token> row;
-  for (const Tensor<Token>* part : {&task.all.tokens, &task.all.labels}) {
+  for (const Tensor<Token>* part : {&all.tokens, &all.labels}) {
     for (Index at = 0; at < part->size(1); ++at) row.push_back((*part)(i, at));
   }
   return row;
 }
 
-}  // namespace
-
-TEST_CASE("Tasks hold every sequence and its answer", "[sweep]") {
-  const Task addition = make_task({.name = "modular_addition", .p = 5});
-  CHECK(addition.all.size() == 25);
-  CHECK(addition.vocabulary == 6);
-  CHECK(addition.all.positions == std::vector<Token>{2});
-  CHECK(row(addition, 3 * 5 + 4) == std::vector<Token>{3, 4, 5, 2});  // 3 + 4 = 2 (mod 5)
-
-  const Task maximum = make_task({.name = "maximum", .p = 4, .k = 3});
-  CHECK(maximum.all.size() == 64);
-  CHECK(maximum.all.positions == std::vector<Token>{3});
-  CHECK(row(maximum, 16 * 1 + 4 * 3 + 2) == std::vector<Token>{1, 3, 2, 4, 3});
-
-  const Task subtraction = make_task({.name = "subtraction", .p = 10});
-  CHECK(subtraction.all.size() == 100);
-  CHECK(subtraction.vocabulary == 13);
-  CHECK(subtraction.all.positions == std::vector<Token>{2, 3});
-  CHECK(row(subtraction, 37) == std::vector<Token>{3, 7, 10, 12, 12, 4});  // 3 - 7 = - 4
-  CHECK(row(subtraction, 77) == std::vector<Token>{7, 7, 10, 11, 11, 0});  // 7 - 7 = + 0
+Dataset all_of(const study::Study& study,
+               const std::vector<std::pair<std::string, double>>& chosen) {
+  return study.setup(study.choices.with(chosen), {0}).all;
 }
 
-TEST_CASE("A sweep is every value of every key with every seed, the seed changing first",
+}  // namespace
+
+TEST_CASE("Small tasks hold every sequence and its answer", "[sweep]") {
+  const Dataset addition = all_of(modular_addition(), {{"p", 5}});
+  CHECK(addition.size() == 25);
+  CHECK(addition.positions == std::vector<Token>{2});
+  CHECK(row(addition, 3 * 5 + 4) == std::vector<Token>{3, 4, 5, 2});  // 3 + 4 = 2 (mod 5)
+
+  const Dataset largest = all_of(maximum(), {{"p", 4}, {"length", 3}});
+  CHECK(largest.size() == 64);
+  CHECK(largest.positions == std::vector<Token>{3});
+  CHECK(row(largest, 16 * 1 + 4 * 3 + 2) == std::vector<Token>{1, 3, 2, 4, 3});
+  CHECK_THROWS_WITH(all_of(maximum(), {{"p", 100}, {"length", 4}}),
+                    "there would be more than 1000000 sequences");
+  CHECK_THROWS_WITH(all_of(maximum(), {{"p", 1}}), "there are no sequences of 2 numbers below 1");
+}
+
+TEST_CASE("A sweep is every combination of each grid with every seed, the seed changing first",
           "[sweep]") {
-  const json file = {{"base", {{"training", {{"steps", 5}, {"lr", 0.5}}}}},
-                     {"grid", {{"training.lr", {0.1, 0.2}}, {"task.p", {3, 4}}}},
-                     {"seeds", json::parse("[7, 8]")}};
+  const json file = {
+      {"study", "maximum"},
+      {"choices", {{"steps", 5}, {"lr", 0.5}}},
+      {"grids", json::parse(R"([{"lr": [0.1, 0.2], "p": [3, 4]}, {"d_model": [16]}])")},
+      {"seeds", json::parse("[7, 8]")}};
   const Sweep sweep = read_sweep(file, "file");
-  CHECK(sweep.keys == std::vector<std::string>{"training.lr", "task.p"});
-  REQUIRE(sweep.runs.size() == 8);
+  CHECK(sweep.study == "maximum");
+  CHECK(sweep.preset == "");
+  CHECK(sweep.keys == std::vector<std::string>{"lr", "p", "d_model"});
+  REQUIRE(sweep.runs.size() == 10);
   const Run& run = sweep.runs[5];  // lr 0.2, p 3, the second seed
   CHECK(run.number == 5);
-  CHECK(run.varied == std::vector<json>{0.2, 3});
   CHECK(run.seed == 8);
-  CHECK(run.settings["training"] == json{{"steps", 5}, {"lr", 0.2}});
-  CHECK(run.settings["task"] == json{{"p", 3}});
+  const study::Choices choices = choices_of(maximum(), sweep.preset, run.chosen);
+  CHECK(choices["lr"] == 0.2);
+  CHECK(choices.count("p") == 3);
+  CHECK(choices.count("steps") == 5);
+  CHECK(choices.count("length") == 3);  // the preset's
+  CHECK(choices_of(maximum(), "", sweep.runs[9].chosen)["lr"] == 0.5);
   CHECK(read_sweep(json::object(), "file").runs.size() == 1);
+}
+
+TEST_CASE("Choices are found by name and checked", "[sweep]") {
+  const study::Study study = maximum();
+  CHECK_THROWS_WITH(study.choices["weight_deca"],
+                    Catch::Matchers::StartsWith(
+                        "there is no choice \"weight_deca\"; the nearest are: weight_decay"));
+  CHECK_THROWS_WITH(choices_of(study, "quik", {}),
+                    "maximum has no preset \"quik\"; the nearest are: quick");
+  CHECK_THROWS_WITH(study.choices.with({{"p", 2.5}}).count("p"),
+                    "p is 2.5, it must be a whole number");
 }
 
 TEST_CASE("Run directories sort by number", "[sweep]") {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "catch.hpp"
+#include "hooked/report/claims_table.hpp"
 #include "hooked/report/report.hpp"
 #include "io/scratch.hpp"
 
@@ -30,32 +31,61 @@ TEST_CASE("A list is judged by its worst number", "[claims]") {
                     "the claim \"two\" has 1 numbers but 2 rules");
 }
 
-TEST_CASE("Claims are a list of six keys in order, and a table", "[claims]") {
-  const std::vector<Claim> claims{
+TEST_CASE("Claims are a list of eight keys in order, and a table", "[claims]") {
+  std::vector<Claim> claims{
       judge({.claim = "accuracy", .study_says = 98.5, .unit = "%", .definition = "how"}, 98.4321987,
             {within(98.5, 0.5), {}}),
-      report({.claim = "more", .unit = "%"}, 2.0)};
+      report({.claim = "more", .unit = "%"}, 2.0), report({.claim = "two"}, {1.0, std::nan("")})};
+  add_null(claims, "untrained",
+           {judge({.claim = "accuracy"}, 1.0, {within(98.5, 0.5), {.low = 50.0}}),
+            report({.claim = "more"}, 3.0), report({.claim = "two"}, {4.0, 5.0})});
   const auto json = claims_to_json(claims);
-  CHECK(json[0].dump() == R"({"claim":"accuracy","study_says":98.5,"measured":98.4322,"unit":"%",)"
-                          R"("definition":"how [match: 98 to 99; same sign/shape: any number]",)"
-                          R"("verdict":"match"})");
+  CHECK(json[0].dump() ==
+        R"({"claim":"accuracy","study_says":98.5,"measured":98.4322,"unit":"%",)"
+        R"("definition":"how [match: 98 to 99; same sign/shape: any number]","verdict":"match",)"
+        R"("nulls":[{"model":"untrained","measured":1.0,"verdict":"differs"}],"counts":true})");
   CHECK(json[1]["study_says"].is_null());
-  CHECK(json[1]["verdict"] == "not measurable");
+  CHECK(json[1]["verdict"] == "not judged");
+  CHECK(json[1]["counts"] == false);
   CHECK(claims_table(claims) ==
         "claim    | study says | measured | verdict\n"
-        "---------+------------+----------+---------------\n"
+        "---------+------------+----------+-----------\n"
         "accuracy | 98.5 %     | 98.43 %  | match\n"
-        "more     | -          | 2 %      | not measurable\n");
+        "more     | -          | 2 %      | not judged\n"
+        "two      | -          | 1, nan   | not judged\n");
+}
+
+TEST_CASE("What a null model passes does not discriminate, and does not count", "[claims]") {
+  const auto measured = [](double accuracy, double loss) {
+    return std::vector<Claim>{
+        judge({.claim = "accuracy"}, accuracy, {within(98.5, 0.5), {90.0, 100.0}}),
+        judge({.claim = "loss changes little"}, loss, {within(1.0, 0.1), within(1.0, 0.5)})};
+  };
+  std::vector<Claim> claims = measured(98.5, 1.0);
+  CHECK(counts(claims[0]));
+  CHECK(counts(claims[1]));
+  add_null(claims, "untrained", measured(1.0, 1.4));
+  add_null(claims, "dealt labels", measured(50.0, 1.0));
+  CHECK(counts(claims[0]));
+  CHECK_FALSE(counts(claims[1]));
+  CHECK(nulls_that_pass(claims[1]) == std::vector<std::string>{"untrained", "dealt labels"});
+  CHECK_THAT(claims_table(claims),
+             Catch::Matchers::ContainsSubstring("not discriminating: untrained, dealt labels"));
+  CHECK_THROWS_WITH(
+      add_null(claims, "other", {judge({.claim = "accuracy"}, 1.0, {})}),
+      "the analysis of the model \"other\" gives other claims than the trained one's");
 }
 
 TEST_CASE("A report writes its claims and figures where it is told", "[report]") {
   const scratch::Directory directory;
   Report gathered;
   gathered.add(report({.claim = "x"}, 1.0));
+  gathered.say("x is 1.");
   gathered.add("map", Figure::heatmap("t", "x", "y", "c", Figure::Colors::diverging)
                           .panel("p", Tensor<float>({1, 2}, {0.123456789f, 2})));
   gathered.save(directory / "out");
   CHECK(load_json(directory / "out/claims.json").size() == 1);
+  CHECK(load_json(directory / "out/findings.json").dump() == R"(["x is 1."])");
   const auto figure = load_json(directory / "out/figures/map.json");
   CHECK(figure["kind"] == "heatmap");
   CHECK(figure["colors"]["scale"] == "diverging");

@@ -101,6 +101,27 @@ TEST_CASE("Label smoothing mixes the label with all tokens") {
         "label_smoothing is 1, it must be in [0, 1)");
 }
 
+TEST_CASE("Each label can have a weight of its own") {
+  Dataset data = sums::data();
+  data.labels = Tensor<Token>({data.size(), data.tokens.size(1)}, 1);
+  data.positions = {};
+  const auto weighted = [&](float first, float others) {
+    Dataset with = data;
+    with.weights = Tensor<float>(data.labels.shape(), others);
+    for (Index i = 0; i < data.size(); ++i) with.weights(i, 0) = first;
+    return with;
+  };
+  const auto model = tiny_model();
+  const auto plain = evaluate(model, data), of_first = evaluate(model, weighted(1.0f, 0.0f)),
+             all_alike = evaluate(model, weighted(2.0f, 2.0f));
+  CHECK(plain.loss_at.size() == static_cast<std::size_t>(data.labels.size(1)));
+  CHECK(of_first.loss == Approx(plain.loss_at[0]));
+  CHECK(all_alike.loss == Approx(plain.loss));
+  Dataset wrong = data;
+  wrong.weights = Tensor<float>({data.size(), data.labels.size(1) + 1}, 1.0f);
+  CHECK_THROWS_WITH(evaluate(model, wrong), ContainsSubstring("or one for each label"));
+}
+
 TEST_CASE("An objective with weights and an auxiliary loss calls the heap not once from step 2") {
   if (!testing::AllocGuard::counting()) return;
   auto model = tiny_model();

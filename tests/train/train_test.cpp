@@ -836,7 +836,8 @@ struct Stopped {
   std::filesystem::path path = directory / "checkpoint.safetensors";
   TrainOptions options = sums::plain(6);
 
-  Stopped() {
+  explicit Stopped(Schedule schedule = {}) {
+    options.schedule = schedule;
     options.directory = directory.path();
     options.checkpoint_every = 4;
     trained(options, {.step = [](const StepInfo& info) { return info.step < 4; }});
@@ -873,6 +874,18 @@ using Tensors = std::map<std::string, Tensor<double>>;
 
 }  // namespace
 
+TEST_CASE("A run with a schedule goes on to the same end only", "[train]") {
+  Stopped stopped(Schedule::warmup(2).then(Schedule::cosine(4, 0.5)));
+  stopped.options.steps = 9;
+  CHECK(stopped.resuming() == "cannot resume: there steps is 6, in this run it is 9");
+  stopped.options.steps = 6;
+  stopped.options.schedule = Schedule::warmup(2).then(Schedule::cosine(4));
+  CHECK(
+      stopped.resuming() ==
+      "cannot resume: there schedule is 2 steps 0.01 to 1, 4 steps 1 to 0.5 by cosine, in this run "
+      "it is 2 steps 0.01 to 1, 4 steps 1 to 0 by cosine");
+}
+
 TEST_CASE("Another kind of run does not resume, and it is said what differs", "[train]") {
   Stopped stopped;
   TrainOptions& options = stopped.options;
@@ -891,6 +904,20 @@ TEST_CASE("Another kind of run does not resume, and it is said what differs", "[
         "cannot resume: there batch_size is 16, in this run it is 8");
   CHECK(differs([&] { options.optimizer = Sgd{}; }) ==
         "cannot resume: there optimizer is AdamW, in this run it is Sgd");
+  const auto lr = exact_text(std::get<AdamW>(options.optimizer).lr);
+  CHECK(differs([&] {
+          options.optimizer = AdamW{.lr = 0.5, .betas = {0.9, 0.98}};
+        }) == "cannot resume: there optimizer's settings is lr " + lr +
+                  ", weight_decay 0.01, betas 0.9 0.999, eps 1e-08, in this run it is lr 0.5, "
+                  "weight_decay 0.01, betas 0.9 0.98, eps 1e-08");
+  CHECK_THAT(differs([&] { options.groups = {{.names = "*b_*", .weight_decay_factor = 0.0}}; }),
+             ContainsSubstring("\"*b_*\" lr_factor 1 weight_decay_factor 0"));
+  CHECK(differs([&] { options.schedule = Schedule::warmup(2).then(Schedule::cosine(4)); }) ==
+        "cannot resume: there steps is any, in this run it is 6");
+  CHECK(differs([&] { options.max_grad_norm = 0.25; }) ==
+        "cannot resume: there max_grad_norm is 0, in this run it is 0.25");
+  CHECK_THAT(differs([&] { options.seed = Seed{7}, options.batch_size = 8; }),
+             ContainsSubstring("there seed is 0"));
   TransformerConfig relu = sums::config();
   relu.act_fn = Activation::silu;
   CHECK_THAT(stopped.resuming(relu), ContainsSubstring("cannot resume: there config is {"));

@@ -1,6 +1,7 @@
 // The errors that hooked throws, and the one helper that words them.
 #pragma once
 
+#include <charconv>
 #include <initializer_list>
 #include <sstream>
 #include <stdexcept>
@@ -81,6 +82,12 @@ template <class E>
 template <class... Parts>
 std::string text(const Parts&... parts) {
   return detail::joined({parts...});
+}
+
+/// The fewest digits that give `x` again: 0.2 is "0.2".
+inline std::string exact_text(double x) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
 }
 
 /// Throws `E` with the joined parts. Cold and out of line, so that a check costs one branch.

@@ -41,8 +41,8 @@ struct Learner {
 template <Scalar T>
 class Checkpoint {
  public:
-  /// Names and values, as text.
-  using Facts = std::map<std::string, std::string>;
+  /// Names and values, as text, in the order in which they are compared.
+  using Facts = std::vector<std::pair<std::string, std::string>>;
 
   Checkpoint(std::filesystem::path directory, Facts facts)
       : path_(std::move(directory) / "checkpoint.safetensors"), facts_(std::move(facts)) {}
@@ -82,7 +82,7 @@ class Checkpoint {
     const auto best_loss = Tensor<double>::scalar(state.best_loss);
     tensors.push_back({"loss", loss});
     tensors.push_back({"best_loss", best_loss});
-    Facts metadata = facts_;
+    std::map<std::string, std::string> metadata(facts_.begin(), facts_.end());
     metadata["format"] = kFormat;
     metadata["step"] = std::to_string(state.step);
     metadata["metrics_bytes"] = std::to_string(state.metrics_bytes);

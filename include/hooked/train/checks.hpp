@@ -73,27 +73,55 @@ std::string weights_fingerprint(const TrainedModel<T>& model) {
   return Hash().add(std::span(slab.data(), static_cast<std::size_t>(slab.numel()))).digits();
 }
 
-/// What must agree for a run to go on from a checkpoint with the bits of an uninterrupted one.
+/// All of an optimiser's settings, and those of its groups: "lr 0.005, weight_decay 0.2, ...".
+inline std::string settings_text(const TrainOptions& o) {
+  std::string all = std::visit(
+      [](const auto& s) {
+        std::string of =
+            text("lr ", exact_text(s.lr), ", weight_decay ", exact_text(s.weight_decay));
+        if constexpr (requires { s.betas; }) {
+          of += text(", betas ", exact_text(s.betas[0]), " ", exact_text(s.betas[1]), ", eps ",
+                     exact_text(s.eps));
+        } else {
+          of += text(", momentum ", exact_text(s.momentum));
+        }
+        return of;
+      },
+      o.optimizer);
+  for (const ParameterGroup& g : o.groups) {
+    all += text(", \"", g.names, "\" lr_factor ", exact_text(g.lr_factor), " weight_decay_factor ",
+                exact_text(g.weight_decay_factor));
+  }
+  return all;
+}
+
+/// What must agree for a run to go on from a checkpoint with the bits of an uninterrupted one; what
+/// somebody would change comes first, since the first difference is told.
 template <Scalar T>
 typename Checkpoint<T>::Facts run_facts(const Together<T>& models, Job<T>& job,
                                         const TrainOptions& o, const Optimizer<T>& optimizer,
-                                        int lanes) {
+                                        Index steps, int lanes) {
   std::string positions;
   for (const Token p : job.positions()) positions += text(positions.empty() ? "" : ",", p);
-  typename Checkpoint<T>::Facts facts{{"numbers", text(dtype_of<T>())},
+  typename Checkpoint<T>::Facts facts{{"seed", std::to_string(o.seed.value)},
+                                      // Without a schedule, a longer run begins as a shorter one.
+                                      {"steps", o.schedule.is_constant() ? "any" : text(steps)},
+                                      {"schedule", o.schedule.text()},
                                       {"optimizer", std::string(optimizer.name())},
-                                      {"seed", std::to_string(o.seed.value)},
-                                      {"lanes", std::to_string(lanes)},
+                                      {"optimizer's settings", settings_text(o)},
+                                      {"max_grad_norm", exact_text(o.max_grad_norm)},
                                       {"batch_size", std::to_string(job.largest_batch())},
+                                      {"lanes", std::to_string(lanes)},
+                                      {"numbers", text(dtype_of<T>())},
                                       {"positions", positions.empty() ? "all" : positions},
-                                      {"examples", job.size_text()},
-                                      {"fingerprint of the data", job.fingerprint()},
                                       {"keep_best", o.keep_best ? "true" : "false"}};
   for (const TrainedModel<T>& model : models) {
     const std::string of = models.size() == 1 ? "" : " of " + model.name();
-    facts["config" + of] = kind_of(model);
-    if (model.is_frozen()) facts["frozen weights" + of] = weights_fingerprint(model);
+    facts.emplace_back("config" + of, kind_of(model));
+    if (model.is_frozen()) facts.emplace_back("frozen weights" + of, weights_fingerprint(model));
   }
+  facts.emplace_back("examples", job.size_text());
+  facts.emplace_back("fingerprint of the data", job.fingerprint());
   return facts;
 }
 
@@ -139,10 +167,7 @@ void check_same_run(const Ranks& ranks, const typename Checkpoint<T>::Facts& fac
   std::string told;
   const auto add = [&told](const auto&... settings) { ((told += text(settings, ' ')), ...); };
   for (const auto& [key, value] : facts) add(key, value);
-  std::visit([&](const auto& s) { add(s.lr, s.weight_decay); }, o.optimizer);
-  for (const ParameterGroup& g : o.groups) add(g.names, g.lr_factor, g.weight_decay_factor);
-  for (const Index step : {Index{0}, steps / 2, steps - 1}) add(o.schedule(step));
-  add(o.directory.string(), steps, o.evaluate_every, o.checkpoint_every, o.resume, o.max_grad_norm);
+  add(o.directory.string(), steps, o.evaluate_every, o.checkpoint_every, o.resume);
   if (validation != nullptr) add(validation->fingerprint());
   ranks.check_same("train: the options or the data", Hash().add(told).value());
   check_same_weights(ranks, models, "before training");

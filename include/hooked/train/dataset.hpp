@@ -19,7 +19,8 @@ struct Dataset {
   Tensor<Token> labels;  ///< CrossEntropy::kIgnored marks one that does not count
   /// The positions at which the labels stand, rising; empty: all.
   std::vector<Token> positions = {};
-  /// [examples]: how much each counts; empty: all alike.
+  /// How much each example counts [examples], or each label [examples, positions]; empty: all
+  /// alike.
   Tensor<float> weights = {};
 
   static constexpr std::tuple parts{&Dataset::tokens, &Dataset::labels, &Dataset::positions,

@@ -44,7 +44,8 @@ template <class Sum, class Divisor>
 Objective(Sum, Divisor) -> Objective<Sum, Divisor>;
 
 /// The objective of token models: cross-entropy in nats of the labels that count, each as much as
-/// its example's weight, divided by the sum of those weights (their number, where there are none).
+/// its weight or its example's, divided by the sum of those weights (their number, where there are
+/// none).
 struct CrossEntropyLoss {
   double label_smoothing = 0.0;  // see ops/cross_entropy.hpp; in [0, 1)
 
@@ -63,8 +64,7 @@ struct CrossEntropyLoss {
     return total;
   }
 
-  /// The loss of every label [examples, positions], times its example's weight; 0 where it does not
-  /// count.
+  /// The loss of every label [examples, positions], times its weight; 0 where it does not count.
   template <Scalar T>
   Variable<T> losses(Variable<T> logits, const Dataset& batch) const {
     const Shape& labels = batch.labels.shape();
@@ -127,6 +127,11 @@ struct CrossEntropyLoss {
                        data.labels.shape(), "; with ", wanted, " positions read, labels must be ",
                        Shape{data.size(), wanted});
     }
+    if (data.weights.rank() > 1 && data.weights.shape() != data.labels.shape()) {
+      fail<ShapeError>(what, " has weights ", data.weights.shape(), " and labels ",
+                       data.labels.shape(), "; weights must be [", data.size(),
+                       "], one for each example, or one for each label");
+    }
     for_each_element(data.weights.view(), [&](Index i, const float& w) {
       if (!(w >= 0.0f)) fail<ShapeError>(what, " has weight ", w, " at ", i, ", it must be >= 0");
     });
@@ -138,7 +143,9 @@ struct CrossEntropyLoss {
  private:
   static double weight(const Dataset& batch, Index label) {
     if (batch.weights.numel() == 0) return 1.0;
-    return static_cast<double>(batch.weights.data()[label / batch.labels.size(1)]);
+    const bool one_each = batch.weights.rank() == 2;
+    return static_cast<double>(
+        batch.weights.data()[one_each ? label : label / batch.labels.size(1)]);
   }
 
   static void check_tokens(const auto& config, const Dataset& data, Index wanted,

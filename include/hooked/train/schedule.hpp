@@ -5,6 +5,7 @@
 #include <cmath>
 #include <initializer_list>
 #include <numbers>
+#include <string>
 #include <vector>
 
 #include "hooked/core/shape.hpp"
@@ -49,6 +50,21 @@ class Schedule {
   }
 
   Schedule() = default;
+
+  /// Whether it is 1 for all steps.
+  bool is_constant() const {
+    return std::all_of(pieces_.begin(), pieces_.end(),
+                       [](const Piece& p) { return p.from == 1.0 && p.to == 1.0; });
+  }
+  /// Tells schedules apart: "100 steps 0.01 to 1, 900 steps 1 to 0 by cosine"; "constant".
+  std::string text() const {
+    std::string all;
+    for (const Piece& p : pieces_) {
+      all += (all.empty() ? "" : ", ") + std::to_string(p.steps) + " steps " + exact_text(p.from) +
+             " to " + exact_text(p.to) + (p.form == Form::cosine ? " by cosine" : "");
+    }
+    return is_constant() ? "constant" : all;
+  }
 
  private:
   enum class Form { line, cosine };

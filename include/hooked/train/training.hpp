@@ -47,7 +47,7 @@ class Training {
                    ? options.lanes
                    : Lanes<T>::default_count(job.largest_batch(), job.rows_per_example()),
                ranks),
-        facts_(run_facts(models, job, options, learners_[0].optimizer, lanes_.count())),
+        facts_(run_facts(models, job, options, learners_[0].optimizer, steps(), lanes_.count())),
         checkpoint_(options.directory, facts_),
         progress_(options.progress && ranks.is_first()),
         audience_(audience) {}

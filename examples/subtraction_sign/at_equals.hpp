@@ -1,16 +1,17 @@
-// What every analysis reads: the trained model and its activations at "=" for all pairs.
+// What every analysis reads: a model and its activations at "=" for all pairs.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "../common/study.hpp"
 #include "hooked/core/arithmetic.hpp"
 #include "hooked/core/reduce.hpp"
 #include "hooked/core/select.hpp"
 #include "hooked/core/softmax.hpp"
 #include "hooked/interp/collect.hpp"
 #include "hooked/interp/fits.hpp"
-#include "hooked/report/report.hpp"
+#include "hooked/interp/statistics.hpp"
 #include "task.hpp"
 
 namespace subtraction {
@@ -19,7 +20,7 @@ using hooked::Claim;
 using hooked::Figure;
 using hooked::Hook;
 using hooked::judge;
-using hooked::Range;
+using hooked::median;
 using hooked::Report;
 using hooked::Rule;
 using hooked::Transformer;
@@ -55,10 +56,19 @@ inline Score score(const Tensor<float>& logits) {
   return {total.loss / kPairs, total.accuracy / kPairs};
 }
 
-/// The model and everything at position 3, the "=". Rows are pairs in the order of all_pairs.
-struct Study {
+/// logit_- - logit_+ at "=" [10000]: the model says "-" where it is positive.
+inline Tensor<double> sign_difference(const Tensor<float>& logits) {
+  return in_double(logits.select(1, kMinus)) - in_double(logits.select(1, kPlus));
+}
+
+/// The tokens up to "=" [10000, 4].
+inline Tensor<Token> prompts_of(const Dataset& all) {
+  return Tensor<Token>(all.tokens.slice(1, 0, kPositionEquals + 1));
+}
+
+/// A model and everything at position 3, the "=". Rows are pairs in the order of all_pairs.
+struct AtEquals {
   const Transformer<float>& model;
-  const Dataset& all;
   Tensor<Token> prompts;    // [10000, 4]: a - b =
   Tensor<float> logits;     // [10000, 103]
   Tensor<float> pre, post;  // [10000, neuron]
@@ -66,8 +76,8 @@ struct Study {
   Tensor<float> pattern;    // [10000, head, key]: attention of "=" to a, -, b, =
   Score base;
 
-  Study(const Transformer<float>& trained, const Dataset& pairs)
-      : model(trained), all(pairs), prompts(pairs.tokens.slice(1, 0, kPositionEquals + 1)) {
+  explicit AtEquals(const study::Subject& subject)
+      : model(subject.model), prompts(prompts_of(subject.setup.all)) {
     auto [out, cache] =
         collect_at(model, prompts, kPositionEquals, {kPre, kPost, kMlpOut, kPattern});
     logits = std::move(out);
@@ -75,14 +85,20 @@ struct Study {
     base = score(logits);
   }
 
-  /// The sign's score in a run with hooks.
-  Score score_with(const std::vector<Hook<float>>& hooks) const {
-    return score(collect_at(model, prompts, kPositionEquals, {}, hooks).logits);
+  /// Logits at "=" in a run with hooks.
+  Tensor<float> logits_hooked(const std::vector<Hook<float>>& hooks) const {
+    return collect_at(model, prompts, kPositionEquals, {}, hooks).logits;
   }
-  /// The sign's score when the activation of `site` at "=" is `values` [10000, width].
-  Score score_replaced(const std::string& site, const Tensor<double>& values) const {
+  Score score_with(const std::vector<Hook<float>>& hooks) const {
+    return score(logits_hooked(hooks));
+  }
+  /// Logits at "=" when the activation of `site` there is `values` [10000, width].
+  Tensor<float> logits_replaced(const std::string& site, const Tensor<double>& values) const {
     const auto as_float = hooked::map(values, [](double v) { return static_cast<float>(v); });
-    return score(logits_with(model, prompts, kPositionEquals, site, as_float));
+    return logits_with(model, prompts, kPositionEquals, site, as_float);
+  }
+  Score score_replaced(const std::string& site, const Tensor<double>& values) const {
+    return score(logits_replaced(site, values));
   }
 };
 
@@ -91,14 +107,6 @@ template <hooked::TensorLike X>
 auto square(const X& values) {
   using T = typename X::value_type;
   return Tensor<T>(Tensor<T>(values.view()).reshape({kNumbers, kNumbers}));
-}
-
-inline double median(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
 }
 
 }  // namespace subtraction

@@ -1,0 +1,64 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <optional>
+
+namespace study {
+
+namespace {
+
+std::string option_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "--" + name;
+}
+
+}  // namespace
+
+CommandLine read_command_line(const Study& study, int argc, char** argv) {
+  CommandLine line{{study.presets[0].name, study.choices}};
+  Options& options = line.options;
+  CLI::App app(study.question);
+  std::vector<std::string> names;
+  std::string presets;
+  for (const Preset& preset : study.presets) {
+    names.push_back(preset.name);
+    presets += (presets.empty() ? "" : "; ") + preset.name + ": " + preset.help;
+  }
+  app.add_option("--preset", options.preset, presets)
+      ->check(CLI::IsMember(names))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "draws weights, training examples and their order")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
+  app.add_option("--out", options.out, "where everything is written")->required();
+  app.add_option("--threads", options.threads, "0: all processors; changes no result")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  app.add_flag("--resume", options.resume, "go on from the last checkpoint in --out");
+  std::vector<std::pair<std::string, std::optional<double>>> chosen;
+  for (const Choice& choice : study.choices) chosen.emplace_back(choice.name, std::nullopt);
+  auto value = chosen.begin();
+  for (const Choice& choice : study.choices) {
+    app.add_option(option_of(choice.name), (value++)->second, choice.help + " (else the preset's)")
+        ->check(CLI::Number);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return {.options = std::move(options), .ends = true, .status = app.exit(help)};
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: %s (--help lists the options)\n", study.name.c_str(), error.what());
+    return {.options = std::move(options), .ends = true, .status = 1};
+  }
+  std::vector<std::pair<std::string, double>> values;
+  for (const auto& [name, given] : chosen) {
+    if (given) values.emplace_back(name, *given);
+  }
+  options.choices = choices_of(study, options.preset, values);
+  return line;
+}
+
+}  // namespace study

@@ -1,0 +1,63 @@
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <iterator>
+
+#include "hooked/report/claims_table.hpp"
+#include "nulls.hpp"
+#include "options.hpp"
+#include "study.hpp"
+#include "training.hpp"
+#include "trajectory.hpp"
+
+namespace study {
+
+namespace {
+
+/// The table shows what is judged; claims.json has all.
+void print(const Study& study, const Options& options, const hooked::Report& report) {
+  for (const Preset& preset : study.presets) {
+    if (preset.name == options.preset && !preset.warning.empty()) {
+      std::printf("\nNote: %s\n", preset.warning.c_str());
+    }
+  }
+  std::printf("\n");
+  for (const std::string& finding : report.findings) std::printf("%s\n", finding.c_str());
+  std::vector<hooked::Claim> judged;
+  std::copy_if(
+      report.claims.begin(), report.claims.end(), std::back_inserter(judged),
+      [](const hooked::Claim& claim) { return claim.verdict != hooked::Verdict::not_judged; });
+  std::printf("\n%s\n%zu more measurements, definitions and rules are in %s\n",
+              hooked::claims_table(judged).c_str(), report.claims.size() - judged.size(),
+              (options.out / "claims.json").c_str());
+}
+
+void run(const Study& study, const Options& options) {
+  hooked::make_directory(options.out);
+  const Setup setup = study.setup(options.choices, seed_of(options));
+  const hooked::Transformer<float> model = train_or_load(study, options, setup);
+  hooked::Report report = study.analyse({model, setup});
+  const Trajectory trajectory = trajectory_of(study, options, setup);
+  save_trajectory(trajectory, options.out, report);
+  for (const NullModel& null : null_models(study, options, setup, trajectory)) {
+    add_null(report.claims, null.name, study.analyse({null.model, setup}).claims);
+  }
+  report.save(options.out);
+  print(study, options, report);
+}
+
+}  // namespace
+
+int run(const Study& study, int argc, char** argv) {
+  CommandLine line = read_command_line(study, argc, argv);
+  if (line.ends) return line.status;
+  try {
+    run(study, line.options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", study.name.c_str(), error.what());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace study

@@ -1,0 +1,55 @@
+#include "trajectory.hpp"
+
+#include "hooked/core/tensor.hpp"
+#include "hooked/io/model.hpp"
+#include "hooked/train/evaluate.hpp"
+
+namespace study {
+
+Trajectory trajectory_of(const Study& study, const Options& options, const Setup& setup) {
+  Trajectory trajectory;
+  hooked::Transformer<float> model(setup.model);
+  for (const Snapshot& snapshot : snapshots_in(options.out)) {
+    hooked::load_safetensors(model, snapshot.path);
+    const auto accuracy = [&](const hooked::Dataset& part) {
+      return evaluate(model, part, {}, {.threads = options.threads}).accuracy;
+    };
+    trajectory.push_back({snapshot, accuracy(setup.part.train), accuracy(setup.part.test),
+                          study.track({model, setup})});
+  }
+  return trajectory;
+}
+
+void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& out,
+                     hooked::Report& report) {
+  nlohmann::ordered_json columns = nlohmann::ordered_json::object();
+  for (const Moment& moment : trajectory) {
+    columns["step"].push_back(moment.snapshot.step);
+    columns["train accuracy"].push_back(hooked::rounded(moment.train_accuracy));
+    columns["test accuracy"].push_back(hooked::rounded(moment.test_accuracy));
+    for (const auto& [name, value] : moment.numbers)
+      columns[name].push_back(hooked::rounded(value));
+  }
+  hooked::save_json(out / "trajectory.json", columns);
+  if (trajectory.empty()) return;
+
+  using hooked::Tensor;
+  const auto n = static_cast<Index>(trajectory.size());
+  Tensor<double> steps({n});
+  for (Index i = 0; i < n; ++i) {
+    steps(i) = static_cast<double>(trajectory[static_cast<std::size_t>(i)].snapshot.step);
+  }
+  hooked::Figure figure = hooked::Figure::lines("Along training", "step", "");
+  for (const auto& [name, values] : columns.items()) {
+    if (name == "step") continue;
+    Tensor<double> y({n});
+    for (Index i = 0; i < n; ++i) {
+      const auto& value = values[static_cast<std::size_t>(i)];
+      y(i) = value.is_null() ? 0.0 : value.get<double>();
+    }
+    figure.panel(name).line(name, steps, y);
+  }
+  report.add("trajectory", std::move(figure));
+}
+
+}  // namespace study

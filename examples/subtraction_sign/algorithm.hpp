@@ -1,0 +1,76 @@
+// Which algorithm a model has, in two numbers, and the study's in words (analysis A9).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hooked/core/linalg.hpp"
+#include "hooked/core/lstsq.hpp"
+#include "neurons.hpp"
+
+namespace subtraction {
+
+/// The pairs with a < b, or with a >= b.
+inline std::vector<Index> pairs_where(bool a_below_b) {
+  std::vector<Index> rows;
+  for (Index row = 0; row < kPairs; ++row) {
+    if ((row / kNumbers < row % kNumbers) == a_below_b) rows.push_back(row);
+  }
+  return rows;
+}
+
+/// f ~ slope (b-a) + c over some of the pairs, by least squares.
+struct Line {
+  double slope, r2;
+};
+inline Line line_in_b_minus_a(const Tensor<double>& f, const std::vector<Index>& rows) {
+  const auto distance = over_pairs([](double a, double b) { return b - a; });
+  const auto n = static_cast<Index>(rows.size());
+  const auto fit =
+      fit_linear(take(distance, 0, rows).reshape({n, 1}), take(f, 0, rows).reshape({n, 1}));
+  return {fit.slopes(0, 0), fit.r2(0)};
+}
+
+/// One-sidedness: the slope of logit_- - logit_+ over b-a on a >= b, divided by that on a < b. The
+/// study's classifier, c + k max(0, b-a), has 0; a straight line through all pairs has 1.
+inline double ratio_of_sides(const Tensor<double>& difference) {
+  return line_in_b_minus_a(difference, pairs_where(false)).slope /
+         line_in_b_minus_a(difference, pairs_where(true)).slope;
+}
+
+/// Where the model changes from + to -, in units of b-a: -99.5 + sum over d of the share of pairs
+/// with b-a = d at which logit_+ is the larger. A model that is always right has 0.5.
+inline double boundary(const Tensor<double>& difference) {
+  double place = -99.5;
+  for (Index d = -(kNumbers - 1); d < kNumbers; ++d) {
+    double plus = 0.0, pairs = 0.0;
+    for (Index a = std::max<Index>(0, -d); a < std::min(kNumbers, kNumbers - d); ++a, pairs += 1.0)
+      plus += difference(kNumbers * a + a + d) > 0 ? 0.0 : 1.0;
+    place += plus / pairs;
+  }
+  return place;
+}
+
+/// Whether the linear fits are what the sign is made of: m_i d is added to the preactivations of
+/// the 270 neurons, as if a-b were larger by d, for d = 10 and -10; the gain is by how much of d
+/// the boundary moves. 1: the fits tell all; 0: nothing. Neurons reach the logits through W_logit
+/// alone, so logit_- - logit_+ grows by sum_i (ReLU(pre_i + m_i d) - ReLU(pre_i)) (W_logit[i, -] -
+/// W_logit[i, +]).
+inline double causal_gain(const Tensor<float>& pre, const Tensor<double>& difference,
+                          const NeuronFits& fits, const Tensor<float>& W_logit) {
+  constexpr double kShift = 10.0;
+  const auto boundary_at = [&](double d) {
+    Tensor<double> shifted = difference;
+    for (Index row = 0; row < kPairs; ++row) {
+      for (const Index i : fits.important) {
+        const auto x = static_cast<double>(pre(row, i));
+        const double change = std::max(0.0, x + d * fits.m(i)) - std::max(0.0, x);
+        shifted(row) += change * static_cast<double>(W_logit(i, kMinus) - W_logit(i, kPlus));
+      }
+    }
+    return boundary(shifted);
+  };
+  return (boundary_at(kShift) - boundary_at(-kShift)) / (2.0 * kShift);
+}
+
+}  // namespace subtraction

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# toy_study.sh PROGRAM COMMON: what is common to all studies, by the example of a small one: its
+# files, its table, null models, runs that go on, what is refused, and the summary over seeds.
+set -uo pipefail
+program=$1 common=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failed=0
+
+complain() {
+  echo "$*"
+  failed=1
+}
+refuses() { # refuses TEXT ARGUMENT...: one line on standard error, exit status 1
+  local expected=$1 output status
+  shift
+  output=$("$program" "$@" 2>&1 >/dev/null)
+  status=$?
+  if [ "$status" != 1 ] || [ "$(wc -l <<<"$output")" != 1 ] || [[ $output != *"$expected"* ]]; then
+    complain "expected '$expected' and status 1, got status $status and: $output"
+  fi
+}
+number() { # number FILE EXPRESSION: of the JSON `it`
+  python3 -c 'import json, sys; it = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$@"
+}
+
+# A run: findings first, then a table of what is judged.
+"$program" --out "$folder/run" --threads 1 >"$folder/said" || complain "fails: $(cat "$folder/said")"
+grep -q '^The model finds the larger number in [0-9.]*% of pairs\.$' "$folder/said" ||
+  complain "no finding in: $(cat "$folder/said")"
+grep -q '^accuracy .* | match$' "$folder/said" || complain "accuracy is not found"
+grep -q '^is finite .* | not discriminating: untrained, dealt labels$' "$folder/said" ||
+  complain "what null models pass counts: $(cat "$folder/said")"
+grep -q '^1 more measurements' "$folder/said" || complain "no count of what is not judged"
+for file in claims.json config.json metrics.csv model.safetensors run.json trajectory.json \
+  figures/trajectory.json snapshots/step-00000000.safetensors snapshots/step-00000200.safetensors; do
+  [ -e "$folder/run/$file" ] || complain "there is no $file"
+done
+[ "$(number "$folder/run/claims.json" '[c["counts"] for c in it]')" = '[True, False, False]' ] ||
+  complain "other claims count: $(cat "$folder/run/claims.json")"
+[ "$(number "$folder/run/claims.json" 'it[0]["nulls"][1]["measured"] < 60')" = True ] ||
+  complain "the null model of dealt labels knows the task"
+[ "$(number "$folder/run/trajectory.json" 'it["step"]')" = "$(seq -s ', ' 0 20 200 | sed 's/.*/[&]/')" ] ||
+  complain "other snapshots"
+
+# Once more: it is loaded, and measured to the same bits.
+cp "$folder/run/claims.json" "$folder/claims.json"
+"$program" --out "$folder/run" >"$folder/said" || complain "does not load: $(cat "$folder/said")"
+grep -q 'holds this run already: loading it' "$folder/said" || complain "it trains again"
+cmp "$folder/run/claims.json" "$folder/claims.json" || failed=1
+
+# What is refused, by name.
+refuses "holds another run: its seed is 0, asked for is 1" --out "$folder/run" --seed 1
+refuses "holds another run: its steps is 200.0, asked for is 100.0" --out "$folder/run" --steps 100
+refuses "--out is required" --seed 1
+refuses "medium not in {quick,long}" --preset medium --out "$folder/none"
+refuses "--steps: Failed parsing many as a FLOAT" --steps many --out "$folder/none"
+refuses "steps is 2.5, it must be a whole number" --steps 2.5 --out "$folder/none"
+refuses "training_fraction is 2" --training-fraction 2 --out "$folder/none"
+
+# Broken off twice, it goes on to the same bits, and says how long all of it took.
+stop() { # stop SECONDS ARGUMENT...
+  timeout -s KILL "$1" "$program" --preset long --steps 4000 --out "$folder/killed" --threads 1 \
+    "${@:2}" >/dev/null 2>&1
+}  2>/dev/null
+"$program" --preset long --steps 4000 --out "$folder/whole" --threads 1 >"$folder/said"
+grep -q '^Note: is long$' "$folder/said" || complain "no warning of the preset"
+whole=$(number "$folder/whole/run.json" 'it["seconds"]')
+stop "$(python3 -c "print(0.4 * $whole)")"
+refuses "there seed is 0, in this run it is 3" --preset long --steps 4000 --seed 3 \
+  --out "$folder/killed" --resume
+refuses "there optimizer's settings is lr 0.003, weight_decay 0.1" --preset long --steps 4000 \
+  --weight-decay 1 --out "$folder/killed" --resume
+stop "$(python3 -c "print(0.5 * $whole)")" --resume
+"$program" --preset long --steps 4000 --out "$folder/killed" --threads 2 --resume >/dev/null ||
+  complain "does not go on"
+for file in model.safetensors claims.json trajectory.json metrics.csv; do
+  cmp "$folder/whole/$file" "$folder/killed/$file" || failed=1
+done
+[ "$(number "$folder/killed/run.json" "it['seconds'] > 0.7 * $whole")" = True ] ||
+  complain "the seconds are not of all legs: $(cat "$folder/killed/run.json"), alone $whole"
+exit $failed
