@@ -1,7 +1,8 @@
-#include <algorithm>
+#include "program.hpp"
+
 #include <cstdio>
 #include <exception>
-#include <iterator>
+#include <vector>
 
 #include "hooked/report/claims_table.hpp"
 #include "nulls.hpp"
@@ -24,11 +25,18 @@ void print(const Study& study, const Options& options, const hooked::Report& rep
   std::printf("\n");
   for (const std::string& finding : report.findings) std::printf("%s\n", finding.c_str());
   std::vector<hooked::Claim> judged;
-  std::copy_if(
-      report.claims.begin(), report.claims.end(), std::back_inserter(judged),
-      [](const hooked::Claim& claim) { return claim.verdict != hooked::Verdict::not_judged; });
+  std::size_t counting = 0, holding = 0;
+  for (const hooked::Claim& claim : report.claims) {
+    if (claim.verdict == hooked::Verdict::not_judged) continue;
+    judged.push_back(claim);
+    counting += counts(claim) ? 1 : 0;
+    holding += counts(claim) && passes(claim.verdict) ? 1 : 0;
+  }
+  std::printf(
+      "Of %zu claims, %zu say something (models that know nothing fail them); %zu of these hold.\n",
+      judged.size(), counting, holding);
   std::printf("\n%s\n%zu more measurements, definitions and rules are in %s\n",
-              hooked::claims_table(judged).c_str(), report.claims.size() - judged.size(),
+              claims_table(judged).c_str(), report.claims.size() - judged.size(),
               (options.out / "claims.json").c_str());
 }
 

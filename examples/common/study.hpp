@@ -1,5 +1,5 @@
 // A study: a small model that is trained on a task, and an analysis that measures what somebody
-// says about such models. The program around it is the same for all studies: program.cpp.
+// says about such models. The program around it is the same for all studies: program.hpp.
 #pragma once
 
 #include <cstdint>
@@ -102,8 +102,5 @@ struct Options {
 /// Throws NameError for a preset or a choice that there is not.
 Choices choices_of(const Study& study, const std::string& preset,
                    const std::vector<std::pair<std::string, double>>& values);
-
-/// The program of a study. Returns its exit status: 0, or 1 after one line on standard error.
-int run(const Study& study, int argc, char** argv);
 
 }  // namespace study

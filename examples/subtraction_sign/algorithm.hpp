@@ -1,6 +1,8 @@
 // Which algorithm a model has, in two numbers, and the study's in words (analysis A9).
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,15 @@ inline double ratio_of_sides(const Tensor<double>& difference) {
          line_in_b_minus_a(difference, pairs_where(true)).slope;
 }
 
+/// What a ratio of sides says: the study's algorithm, in which + is the default and only a < b
+/// moves the logits; its mirror image; or one that looks at both sides. One side is flat where it
+/// is at most 0.35 times as steep as the other.
+inline std::string algorithm_of(double ratio) {
+  constexpr double kFlat = 0.35;
+  if (std::abs(ratio) <= kFlat) return "default +";
+  return std::abs(ratio) >= 1.0 / kFlat ? "default -" : "two-sided";
+}
+
 /// Where the model changes from + to -, in units of b-a: -99.5 + sum over d of the share of pairs
 /// with b-a = d at which logit_+ is the larger. A model that is always right has 0.5.
 inline double boundary(const Tensor<double>& difference) {
@@ -59,15 +70,16 @@ inline double boundary(const Tensor<double>& difference) {
 inline double causal_gain(const Tensor<float>& pre, const Tensor<double>& difference,
                           const NeuronFits& fits, const Tensor<float>& W_logit) {
   constexpr double kShift = 10.0;
+  const auto n = static_cast<Index>(fits.important.size());
+  const auto x = in_double(take(pre, 1, fits.important));           // [10000, 270]
+  const auto boosts = in_double(take(W_logit, 0, fits.important));  // [270, token]
+  Eigen::RowVectorXd m(n);
+  for (Index k = 0; k < n; ++k) m[k] = fits.m(fits.important[static_cast<std::size_t>(k)]);
+  const Eigen::VectorXd boost = boosts.matrix().col(kMinus) - boosts.matrix().col(kPlus);
   const auto boundary_at = [&](double d) {
     Tensor<double> shifted = difference;
-    for (Index row = 0; row < kPairs; ++row) {
-      for (const Index i : fits.important) {
-        const auto x = static_cast<double>(pre(row, i));
-        const double change = std::max(0.0, x + d * fits.m(i)) - std::max(0.0, x);
-        shifted(row) += change * static_cast<double>(W_logit(i, kMinus) - W_logit(i, kPlus));
-      }
-    }
+    const auto after = (x.matrix().rowwise() + d * m).cwiseMax(0.0);
+    shifted.matrix().row(0) += ((after - x.matrix().cwiseMax(0.0)) * boost).transpose();
     return boundary(shifted);
   };
   return (boundary_at(kShift) - boundary_at(-kShift)) / (2.0 * kShift);

@@ -55,6 +55,32 @@ Examples choose_examples(const AtEquals& at, const NeuronFits& fits, const Share
   return examples;
 }
 
+/// The algorithm in one word and two numbers, and the first lines of the report.
+void the_algorithm(const AtEquals& at, const NeuronFits& fits, double number_accuracy,
+                   Report& report) {
+  const auto difference = sign_difference(at.logits);
+  const double ratio = ratio_of_sides(difference);
+  const double gain = causal_gain(at.pre, difference, fits, logit_weights(at.model));
+  const std::string algorithm = algorithm_of(ratio);
+  report.add(Claim{.claim = "algorithm",
+                   .study_says = "default +",
+                   .measured = algorithm,
+                   .definition = "by the ratio of sides: default + where it is at most 0.35, "
+                                 "default - where it is at least 1 / 0.35, else two-sided"});
+  report.add(judge({.claim = "270 neurons: causal gain of the linear fits",
+                    .study_says = "predicts using these linear functions",
+                    .definition = "m_i d is added to the preactivations of the 270 at '=', d = 10 "
+                                  "and -10; by how much of d the boundary between + and - moves"},
+                   gain, {{0.8, 1.2}, {0.5, 1.5}}));
+  using hooked::short_text;
+  report.say("The model predicts the sign of " + short_text(at.base.accuracy) +
+             "% of all pairs and the number of " + short_text(number_accuracy) + "%.");
+  report.say("Algorithm: " + algorithm + ". logit_- - logit_+ grows " + short_text(ratio, 2) +
+             " times as steeply with b-a where a >= b as where a < b (the study's: 0).");
+  report.say("What is linear in a-b in the 270 neurons moves the boundary between + and - by " +
+             short_text(gain, 2) + " of what it would\nif nothing else made the sign.");
+}
+
 Report analyse(const study::Subject& subject) {
   Report report;
   const AtEquals at(subject);
@@ -69,12 +95,8 @@ Report analyse(const study::Subject& subject) {
   neuron_kinds(at, fits, shares, report);
   draw_examples(at, examples, report);
   ablations(at, fits, report);
-  report.add(judge({.claim = "270 neurons: causal gain of the linear fits",
-                    .study_says = "predicts using these linear functions",
-                    .definition = "m_i d is added to the preactivations of the 270 at '=', d = 10 "
-                                  "and -10; by how much of d the boundary between + and - moves"},
-                   causal_gain(at.pre, sign_difference(at.logits), fits, logit_weights(at.model)),
-                   {{0.8, 1.2}, {0.5, 1.5}}));
+  the_algorithm(at, fits, 100.0 * evaluate(subject.model, subject.setup.all).accuracy_at[1],
+                report);
   head_maps(maps, fits, heads, report);
   draw_head_maps(maps, heads, examples, report);
   attention_patterns(at, heads, report);
@@ -101,17 +123,19 @@ study::Numbers track(const study::Subject& subject) {
 
 }  // namespace
 
-study::Study subtraction_sign() {
-  return {.name = "subtraction_sign",
-          .question =
-              "Train a one-layer transformer on \"a - b = sign |a-b|\" and measure how it "
-              "decides the sign.",
-          .choices = choices(),
-          .presets = presets(),
-          .setup = setup,
-          .analyse = analyse,
-          .track = track,
-          .memorising_epochs = 200};
+const study::Study& subtraction_sign() {
+  static const study::Study study{
+      .name = "subtraction_sign",
+      .question =
+          "Train a one-layer transformer on \"a - b = sign |a-b|\" and measure how it "
+          "decides the sign.",
+      .choices = choices(),
+      .presets = presets(),
+      .setup = setup,
+      .analyse = analyse,
+      .track = track,
+      .memorising_epochs = 200};
+  return study;
 }
 
 }  // namespace subtraction

@@ -1,11 +1,10 @@
-// The study: its set-up and all that is measured.
+// The study: its set-up and all that is measured, for its program and for sweeps.
 #pragma once
 
-#include "../common/study.hpp"
+#include "../common/program.hpp"
 
 namespace subtraction {
 
-/// For the program around it, and for sweeps.
-study::Study subtraction_sign();
+const study::Study& subtraction_sign();
 
 }  // namespace subtraction

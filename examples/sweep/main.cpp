@@ -21,7 +21,8 @@ struct Options {
 /// Throws NameError for a name that is none.
 study::Study study_named(const std::string& name) {
   std::vector<std::string> names;
-  for (study::Study study : {subtraction::subtraction_sign(), maximum(), modular_addition()}) {
+  for (const study::Study& study :
+       {subtraction::subtraction_sign(), maximum(), modular_addition()}) {
     if (study.name == name) return study;
     names.push_back(study.name);
   }

@@ -57,7 +57,9 @@ inline json do_run(const study::Study& study, const std::string& preset, const R
   }
   hooked::make_directory(directory);
   json result{{"seed", run.seed}, {"choices", json::object()}};
-  for (const auto& [name, value] : run.chosen) result["choices"][name] = value;
+  for (const study::Choice& choice : choices_of(study, preset, run.chosen)) {
+    result["choices"][choice.name] = choice.value;
+  }
   try {
     result["numbers"] = result_of(study, preset, run, directory, how);
     result["status"] = "done";
@@ -74,8 +76,8 @@ struct Summary {
   Index failed = 0;
 };
 
-/// One row for each run: the choices that differ between runs, as far as it makes them, then how it
-/// went; what a failed run does not have is empty.
+/// One row for each run: the choices that differ between runs, then how it went; what a failed run
+/// does not have is empty.
 inline Summary summary(const Sweep& sweep, const std::filesystem::path& out) {
   const auto cell = [](const json& value) {
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
@@ -105,7 +107,7 @@ inline Summary summary(const Sweep& sweep, const std::filesystem::path& out) {
     const json numbers = result.value("numbers", json::object());
     summary.table += directory_name(run.number, runs);
     for (const std::string& key : sweep.keys) {
-      summary.table += "," + cell(result["choices"].value(key, json("")));
+      summary.table += "," + cell(result["choices"].at(key));
     }
     summary.table += "," + std::to_string(run.seed);
     for (const std::string& column : columns) {

@@ -1,6 +1,5 @@
 // A study in twenty lines, about the larger of two numbers, for tests of what all studies share.
-#include "../../examples/common/study.hpp"
-
+#include "../../examples/common/program.hpp"
 #include "../../examples/sweep/small_studies.hpp"
 
 namespace {

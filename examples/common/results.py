@@ -1,0 +1,191 @@
+"""What the results pages of all studies need: runs, verdicts over seeds, tables.
+
+A page's script is in the study's folder; every number on a page comes from the files that runs
+wrote: claims.json, run.json, trajectory.json and, of a sweep, summary.csv.
+"""
+
+import csv
+import json
+import math
+import statistics
+
+HOLDS = ("match", "same sign/shape")
+MARKS = {"match": "●", "same sign/shape": "○", "differs": "·", "not measurable": "?"}
+
+
+class Run:
+    """One run's folder: facts (run.json), claims (by their names, in order) and trajectory."""
+
+    def __init__(self, folder):
+        read = lambda name: json.loads((folder / name).read_text(encoding="utf-8"))
+        self.facts = read("run.json")
+        self.claims = {claim["claim"]: claim for claim in read("claims.json")}
+        self.trajectory = read("trajectory.json")
+
+    @property
+    def seed(self):
+        return self.facts["seed"]
+
+    def value(self, name, place=0):
+        measured = self.claims[name]["measured"]
+        return measured[place] if isinstance(measured, list) else measured
+
+
+def runs_of(results, preset):
+    """The runs in RESULTS/PRESET-seedN, by seed. Exits where they have different claims."""
+    runs = [Run(path.parent) for path in results.glob(f"{preset}-seed*/claims.json")]
+    for run in runs:
+        if list(run.claims) != list(runs[0].claims):
+            raise SystemExit(f"{results}: the runs of {preset} have different claims: "
+                             "analyse them again")
+    return sorted(runs, key=lambda run: run.seed)
+
+
+def sweep_of(path):
+    """The rows of a sweep's summary.csv that are done, with numbers where there are numbers."""
+    def number(text):
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [{key: number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return [row for row in rows if row["status"] == "done"]
+
+
+def number(x, digits=3):
+    if x is None:
+        return "none"
+    return x if isinstance(x, str) else f"{x:.{digits}g}"
+
+
+def spread(numbers):
+    """'median [least, largest]', or the number where there is one."""
+    known = [x for x in numbers if x is not None]
+    if not known:
+        return "none"
+    if isinstance(known[0], str):
+        return ", ".join(sorted(set(known)))
+    if len(known) == 1:
+        return number(known[0])
+    return f"{number(statistics.median(known))} [{number(min(known))}, {number(max(known))}]"
+
+
+def spreads(measured):
+    """The same for each place of measurements that are lists."""
+    places = zip(*(m if isinstance(m, list) else [m] for m in measured))
+    return "; ".join(spread(place) for place in places)
+
+
+def wilson(k, n, z=1.96):
+    """Wilson's 95% interval for a frequency of k among n."""
+    if n == 0:
+        return 0.0, 1.0
+    p, z2 = k / n, z * z
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def frequency(k, n):
+    """'7 of 20 (18 to 57%)'"""
+    low, high = wilson(k, n)
+    return f"{k} of {n} ({100 * low:.0f} to {100 * high:.0f}%)"
+
+
+def holds(run, name):
+    return run.claims[name]["verdict"] in HOLDS
+
+
+def null_passes(runs, name):
+    """{null model: on how many runs it passes the claim's rule}, without those that never do."""
+    passes = {}
+    for run in runs:
+        for null in run.claims[name]["nulls"]:
+            if null["verdict"] in HOLDS:
+                passes[null["model"]] = passes.get(null["model"], 0) + 1
+    return passes
+
+
+def judged(runs):
+    return [name for name, claim in runs[0].claims.items() if claim["verdict"] != "not judged"]
+
+
+def counting(runs):
+    """The claims that discriminate: no null model of any run passes their rule."""
+    return [name for name in judged(runs) if not null_passes(runs, name)]
+
+
+def escape(text):
+    return text.replace("|", "\\|")
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def says(claim):
+    says = claim["study_says"]
+    if says is None:
+        return ""
+    return "; ".join(number(x, 4) for x in says) if isinstance(says, list) else number(says, 4)
+
+
+def claims_over_seeds(runs, groups):
+    """A row for each claim that is judged; columns: what the study says, the spread within each
+    group {title: runs}, the null models over all runs, and for how many runs it holds."""
+    nulls = [null["model"] for null in max(runs, key=lambda run: len(
+        next(iter(run.claims.values()))["nulls"])).claims[judged(runs)[0]]["nulls"]]
+    rows = []
+    for name in judged(runs):
+        claim, passes = runs[0].claims[name], null_passes(runs, name)
+        cells = [escape(name), claim["unit"], escape(says(claim))]
+        cells += [spreads([run.claims[name]["measured"] for run in group]) if group else "–"
+                  for group in groups.values()]
+        for model in nulls:
+            cells.append(spreads([null["measured"] for run in runs
+                                  for null in run.claims[name]["nulls"] if null["model"] == model]))
+        if passes:
+            cells.append("not discriminating: " + ", ".join(
+                f"{model} passes with {n} of {len(runs)}" for model, n in passes.items()))
+        else:
+            cells.append(frequency(sum(holds(run, name) for run in runs), len(runs)))
+        rows.append(cells)
+    return table(["claim", "unit", "study says", *groups, *nulls, "holds"], rows)
+
+
+def verdict_grid(runs):
+    """A row for each claim that counts, a column for each seed: ● match, ○ same sign or shape,
+    · differs, ? not measurable."""
+    rows = [[escape(name)] + [MARKS[run.claims[name]["verdict"]] for run in runs]
+            for name in counting(runs)]
+    sums = [str(sum(holds(run, name) for name in counting(runs))) for run in runs]
+    return table(["claim"] + [str(run.seed) for run in runs], rows + [["holds in all"] + sums])
+
+
+def one_run(run, all_runs):
+    """The judged claims of one run, with their null models' measurements."""
+    rows = []
+    for name in judged(all_runs):
+        claim, passes = run.claims[name], null_passes(all_runs, name)
+        show = lambda m: "; ".join(number(x) for x in (m if isinstance(m, list) else [m]))
+        nulls = ", ".join(f"{null['model']} {show(null['measured'])}" for null in claim["nulls"])
+        verdict = claim["verdict"] if not passes else "not discriminating"
+        rows.append([escape(name), claim["unit"], escape(says(claim)), show(claim["measured"]), nulls,
+                     verdict])
+    return table(["claim", "unit", "study says", "measured", "models that know nothing", "verdict"],
+                 rows)
+
+
+def other_measurements(runs, groups):
+    rows = [[escape(name), claim["unit"], escape(says(claim))] +
+            [spreads([run.claims[name]["measured"] for run in group]) if group else "–"
+             for group in groups.values()]
+            for name, claim in runs[0].claims.items() if claim["verdict"] == "not judged"]
+    return table(["measurement", "unit", "study says", *groups], rows)
+
+
+def definitions(run):
+    return "\n".join(f"- **{escape(name)}**: {claim['definition']}"
+                     for name, claim in run.claims.items())

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Sums up runs of build/examples/subtraction_sign, and a sweep over its choices, in one page.
+
+    page.py [--date YYYY-MM-DD] --machine TEXT RESULTS > docs/results/subtraction_sign.md
+
+RESULTS holds full-seedN and quick-seedN with claims.json, run.json and trajectory.json, as --out
+wrote them, and sweep/ with sweep.json and summary.csv. `page.py --demo-seed RESULTS` prints the seed
+of the run that ./dev demo shows.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import statistics
+import string
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
+from results import (  # noqa: E402
+    claims_over_seeds, counting, definitions, frequency, holds, judged, null_passes, number, one_run,
+    other_measurements, runs_of, spread, sweep_of, table, verdict_grid)
+
+ALGORITHMS = ("default +", "two-sided", "default -")  # the study's first
+FLAT = 0.35  # a side counts as flat where it is at most so many times as steep as the other
+STUDY = ("The study is \"How does a toy 2 digit subtraction transformer predict the sign of the "
+         "output?\"; it trained one model.")
+
+PAGE = string.Template("""\
+# How a one-layer transformer decides the sign of a subtraction
+
+$findings
+
+$study The program is [examples/subtraction_sign](../../examples/subtraction_sign); this page is
+written by its `page.py` from the files beside it, which these commands made:
+
+    build/examples/subtraction_sign --preset full --seed N --out DIR      # N = $full_seeds
+    build/examples/subtraction_sign --preset quick --seed N --out DIR     # N = $quick_seeds
+    build/examples/sweep docs/results/subtraction_sign/sweep/sweep.json --out DIR --threads 1
+
+$date, $machine.
+
+## How claims are judged
+
+- Every claim is measured on the trained model and, by the same analysis, on models that cannot have
+  what it is about: **untrained**; trained on **dealt labels**, which it knows by heart; and
+  **memorising**, the run's own snapshot at which it knew its training pairs and least of the others.
+  A rule that one of them passes with any seed does not discriminate, and counts for nothing.
+- "Study says" quotes the study. What it shows of one neuron is asked of all 270 that it calls
+  important: those of largest |m|, since its threshold is lost in its text.
+- The **ratio** of sides is the slope of logit_- - logit_+ over b-a on a >= b, divided by that on
+  a < b: 0 is the study's hinge, 1 a straight line. Where the ratio is at most $flat, the model has
+  **default +**, the study's algorithm; where it is at least 1/$flat, **default -**, its mirror image;
+  else it is **two-sided**.
+- The **gain** is causal: m_i d is added to the preactivations of the 270 neurons, and the gain is by
+  how much of d the boundary between + and - moves; 1 if the linear fits are what the sign is made of.
+
+## One model, end to end: seed $shown
+
+It is the run, of those with the study's algorithm at the end$shown_rule. `./dev demo` trains it.
+
+$shown_findings
+
+$shown_table
+
+Along training:
+
+$shown_trajectory
+
+## How often: $n seeds
+
+$seeds_table
+
+Which claims hold, by seed (● match, ○ same sign or shape, · differs):
+
+$grid
+
+A number is the median, [least, largest]; "holds" counts match and same sign or shape, with Wilson's
+95% interval.
+
+$claims_table
+
+Measured, not judged:
+
+$others_table
+
+## When the algorithm forms, and whether it stays
+
+$formation
+
+## What decides it: a sweep over the free choices
+
+$sweep
+
+## `quick`
+
+$quick
+
+## Definitions
+
+$definitions
+""")
+
+
+def algorithm_at(trajectory, i):
+    ratio = trajectory["ratio"][i]
+    if ratio is None:
+        return "two-sided"
+    if abs(ratio) <= FLAT:
+        return ALGORITHMS[0]
+    return ALGORITHMS[2] if abs(ratio) >= 1 / FLAT else ALGORITHMS[1]
+
+
+def algorithm(run):
+    return run.value("algorithm")
+
+
+def last(run, name):
+    return run.trajectory[name][-1]
+
+
+def shown(runs):
+    """The run that is shown end to end."""
+    own = [run for run in runs if algorithm(run) == ALGORITHMS[0]] or runs
+    names = counting(runs)
+    return max(own, key=lambda run: (sum(holds(run, name) for name in names), last(run, "gain"),
+                                     -run.seed))
+
+
+def seeds_table(runs):
+    rows = []
+    for run in runs:
+        rows.append([str(run.seed), algorithm(run), number(last(run, "ratio")),
+                     number(last(run, "gain")), number(last(run, "angle")),
+                     number(100 * last(run, "sign accuracy"), 4),
+                     number(run.value("accuracy of the sign and of the number, all pairs", 1), 4)])
+    return table(["seed", "algorithm", "ratio", "gain", "angle of + and -, degrees",
+                  "sign accuracy %", "number accuracy %"], rows)
+
+
+def trajectory_table(run):
+    t = run.trajectory
+    rows = []
+    for i, step in enumerate(t["step"]):
+        if i % 2 == 1 and i + 1 < len(t["step"]):
+            continue
+        rows.append([str(step), number(100 * t["train accuracy"][i], 4),
+                     number(100 * t["test accuracy"][i], 4),
+                     number(100 * t["sign accuracy"][i], 4), number(t["angle"][i]),
+                     number(t["ratio"][i]), number(t["gain"][i])])
+    return table(["step", "training accuracy %", "test accuracy %", "sign accuracy %",
+                  "angle, degrees", "ratio", "gain"], rows)
+
+
+def knows(run, i):
+    """Whether a snapshot predicts the sign: only then does it have an algorithm for it."""
+    return run.trajectory["sign accuracy"][i] >= 0.95
+
+
+def formation(runs):
+    rows, ever, stays = [], 0, 0
+    for run in runs:
+        steps = run.trajectory["step"]
+        at = [i for i in range(len(steps)) if knows(run, i)]
+        own = [i for i in at if algorithm_at(run.trajectory, i) == ALGORITHMS[0]]
+        ever += bool(own)
+        stays += bool(own) and algorithm(run) == ALGORITHMS[0]
+        rows.append([str(run.seed), str(steps[at[0]]) if at else "never",
+                     str(steps[own[0]]) if own else "never", f"{len(own)} of {len(at)}",
+                     algorithm(run)])
+    text = (f"Of {len(runs)} runs, {ever} had the study's algorithm at one of their snapshots that "
+            f"predict the sign of 95% of pairs or more, and {stays} of these {ever} have it at the "
+            "end.\n\n")
+    return text + table(["seed", "first knows the sign, step", "first has default +, step",
+                         "snapshots with default +", "at the end"], rows)
+
+
+def quantiles(rows, key):
+    return spread([row[key] for row in rows if isinstance(row[key], float)])
+
+
+def own_share(rows):
+    return frequency(sum(abs(row["ratio"]) <= FLAT for row in rows), len(rows))
+
+
+def sweep_table(path):
+    """The rows, and a table of what one choice at a time changes: the others stay at the value that
+    most of the runs have."""
+    rows = sweep_of(path / "summary.csv")
+    keys = list(rows[0])
+    keys = keys[1:keys.index("seed")]  # the choices
+    usual = {key: statistics.mode(row[key] for row in rows) for key in keys}
+    lines = []
+    for key in keys:
+        for value in sorted({row[key] for row in rows}):
+            chosen = [row for row in rows if row[key] == value
+                      and all(row[other] == usual[other] for other in keys if other != key)]
+            mark = " (usual)" if value == usual[key] else ""
+            lines.append([key, number(value) + mark, own_share(chosen),
+                          frequency(sum(abs(r["ratio"]) >= 1 / FLAT for r in chosen), len(chosen)),
+                          quantiles(chosen, "ratio"), quantiles(chosen, "gain"),
+                          spread([100 * row["sign accuracy"] for row in chosen]),
+                          spread([100 * row["test accuracy"] for row in chosen])])
+    return rows, table(["choice", "value", "default +", "default -", "ratio", "gain",
+                        "sign accuracy %", "accuracy on test pairs %"], lines)
+
+
+def findings(runs, run, sweep_rows):
+    n = len(runs)
+    of = lambda name: sum(algorithm(r) == name for r in runs)
+    names, all_judged = counting(runs), judged(runs)
+    often = [name for name in names if sum(holds(r, name) for r in runs) >= 0.9 * n]
+    never = [name for name in names if not any(holds(r, name) for r in runs)]
+    return "\n".join([
+        f"- **The study's algorithm is one of three.** Of {n} models trained as in the study, "
+        f"{frequency(of(ALGORITHMS[0]), n)} have it: + by default, and only a < b moves the logits. "
+        f"{frequency(of(ALGORITHMS[2]), n)} have its mirror image, and "
+        f"{frequency(of(ALGORITHMS[1]), n)} look at both sides.",
+        f"- All of them predict the sign: {spread([100 * last(r, 'sign accuracy') for r in runs])}% "
+        "of all pairs (the study: 98.55%).",
+        f"- **The linear neurons are rarely all.** The causal gain of the linear fits is "
+        f"{spread([last(r, 'gain') for r in runs])}; 1 would be the study's story. It is 0.5 or more "
+        f"in {frequency(sum(last(r, 'gain') >= 0.5 for r in runs), n)}.",
+        f"- The angle of + and - does not tell: {spread([last(r, 'angle') for r in runs])} degrees.",
+        f"- Of the {len(all_judged)} claims that are judged, {len(names)} discriminate: no model "
+        f"that knows nothing passes them. {len(often)} of these hold with nine of ten seeds or more"
+        + (f" ({'; '.join(often)})" if often else "") + f", and {len(never)} with none"
+        + (f" ({'; '.join(never)})" if never else "") + ".",
+        f"- Seed {run.seed}, shown below, has the study's algorithm with gain "
+        f"{number(last(run, 'gain'))}; {sum(holds(run, name) for name in names)} of the {len(names)} "
+        "claims hold for it.",
+        f"- Over {len(sweep_rows)} more runs with other free choices, "
+        f"{own_share(sweep_rows)} have the study's algorithm; the table of the sweep says with "
+        "which.",
+    ])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--machine", default="")
+    parser.add_argument("--date", default=datetime.date.today().isoformat())
+    parser.add_argument("--demo-seed", action="store_true")
+    options = parser.parse_args()
+    full = runs_of(options.results, "full")
+    if not full:
+        sys.exit(f"{options.results}: there is no full-seedN")
+    run = shown(full)
+    if options.demo_seed:
+        print(run.seed)
+        return
+    quick = runs_of(options.results, "quick")
+    if not quick or not options.machine:
+        sys.exit("a quick-seedN in RESULTS and --machine are needed")
+    groups = {f"{name} ({sum(algorithm(r) == name for r in full)} seeds)":
+              [r for r in full if algorithm(r) == name] for name in ALGORITHMS}
+    sweep_rows, sweep = sweep_table(options.results / "sweep")
+    seeds = lambda runs: ", ".join(str(r.seed) for r in runs)
+    print(PAGE.substitute(
+        findings=findings(full, run, sweep_rows), study=STUDY, date=options.date,
+        machine=options.machine, full_seeds=seeds(full), quick_seeds=seeds(quick), flat=FLAT,
+        shown=run.seed, shown_rule=", for which most of the claims that count hold, and of these the "
+        "one with the largest gain", n=len(full),
+        shown_findings="\n".join(json.loads((options.results / f"full-seed{run.seed}" /
+                                             "findings.json").read_text(encoding="utf-8"))),
+        shown_table=one_run(run, full), shown_trajectory=trajectory_table(run),
+        seeds_table=seeds_table(full), grid=verdict_grid(full),
+        claims_table=claims_over_seeds(full, groups),
+        others_table=other_measurements(full, {k: v for k, v in groups.items()}),
+        formation=formation(full), sweep=sweep, quick=seeds_table(quick),
+        definitions=definitions(run)), end="")
+
+
+if __name__ == "__main__":
+    main()
