@@ -5,7 +5,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/record.hpp"
@@ -116,9 +115,8 @@ LetteredVariable<T> contract(const LetteredVariable<T>& a, const LetteredVariabl
 }
 
 template <Scalar T>
-Variable<T> einsum(std::string_view spec, std::span<const Variable<T>> operands) {
-  std::vector<Shape> shapes;
-  for (const Variable<T>& operand : operands) shapes.push_back(operand.shape());
+Variable<T> einsum(std::string_view spec, std::span<const Variable<T>> operands,
+                   std::span<const Shape> shapes) {
   const EinsumSpec parsed(spec, shapes);
   auto result = LetteredVariable<T>{parsed.inputs[0], operands[0]}.settled(parsed.wanted_from(1));
   for (std::size_t k = 1; k < operands.size(); ++k) {
@@ -142,8 +140,9 @@ requires OperandOf<First, T> &&(OperandOf<Rest, T>&&...)  //
   Tape<T>& tape = detail::tape_of<T>(first, rest...);
   const std::array operands{dense(detail::on_tape(tape, first)),
                             dense(detail::on_tape(tape, rest))...};
+  const std::array shapes{first.shape(), rest.shape()...};
   return detail::with_place(
-      tape, [&] { return detail::einsum(spec, std::span<const Variable<T>>(operands)); });
+      tape, [&] { return detail::einsum(spec, std::span<const Variable<T>>(operands), shapes); });
 }
 
 }  // namespace hooked

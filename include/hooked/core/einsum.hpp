@@ -1,7 +1,9 @@
 // einsum: sums of products written with letters for axes, lowered to matrix products.
 #pragma once
 
-#include <map>
+#include <array>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,33 +19,42 @@ inline bool has(std::string_view letters, char letter) {
   return letters.find(letter) != std::string_view::npos;
 }
 
-// "bphe,hed->bphd", read and judged.
+// "bphe,hed->bphd", read and judged. Without the heap, as long as an operand's letters are short
+// strings: a step of training may have it on its way.
 struct EinsumSpec {
-  std::vector<std::string> inputs;
+  static constexpr std::size_t kMostOperands = 16;
+
+  std::array<std::string, kMostOperands> inputs;
+  std::size_t operands = 0;
   std::string output;
 
-  EinsumSpec(std::string_view spec, const std::vector<Shape>& shapes) {
+  EinsumSpec(std::string_view spec, std::span<const Shape> shapes) {
     parse(spec);
-    if (inputs.size() != shapes.size()) {
-      fail<ShapeError>("einsum \"", spec, "\": ", inputs.size(), " operands are named, ",
-                       shapes.size(), " given");
+    if (operands != shapes.size()) {
+      fail<ShapeError>("einsum \"", spec, "\": ", operands, " operands are named, ", shapes.size(),
+                       " given");
     }
-    std::map<char, std::pair<Index, std::size_t>> seen;  // letter -> size and operand
-    for (std::size_t k = 0; k < inputs.size(); ++k) {
+    struct Seen {
+      Index size = -1;
+      std::size_t operand = 0;
+    };
+    std::array<Seen, 128> seen;  // by letter
+    for (std::size_t k = 0; k < operands; ++k) {
       if (static_cast<int>(inputs[k].size()) != shapes[k].rank()) {
         refuse(spec, shapes, inputs[k], " names ", inputs[k].size(), " axes");
       }
       for (std::size_t axis = 0; axis < inputs[k].size(); ++axis) {
         const char letter = inputs[k][axis];
         const Index size = shapes[k][static_cast<int>(axis)];
-        const auto [first, fresh] = seen.try_emplace(letter, size, k);
-        if (fresh || first->second.first == size) continue;
-        refuse(spec, shapes, "letter ", letter, " is ", first->second.first, " in ",
-               inputs[first->second.second], " but ", size, " in ", inputs[k]);
+        Seen& first = seen[static_cast<std::size_t>(letter)];
+        if (first.size == -1) first = {size, k};
+        if (first.size == size) continue;
+        refuse(spec, shapes, "letter ", letter, " is ", first.size, " in ", inputs[first.operand],
+               " but ", size, " in ", inputs[k]);
       }
     }
     for (std::size_t i = 0; i < output.size(); ++i) {
-      if (seen.count(output[i]) == 0) {
+      if (seen[static_cast<std::size_t>(output[i])].size == -1) {
         refuse(spec, shapes, "letter ", output[i], " is in no operand");
       }
       if (output.find(output[i]) != i) {
@@ -55,24 +66,25 @@ struct EinsumSpec {
   // The letters that the output and the operands from number `k` on have.
   std::string wanted_from(std::size_t k) const {
     std::string letters = output;
-    for (std::size_t i = inputs.size(); i-- > k;) letters += inputs[i];
+    for (std::size_t i = operands; i-- > k;) letters += inputs[i];
     return letters;
   }
 
  private:
   void parse(std::string_view spec) {
-    inputs.emplace_back();
+    operands = 1;
     bool arrow = false;
     for (std::size_t i = 0; i < spec.size(); ++i) {
       const char c = spec[i];
       if (c == ' ') continue;
       if (c == ',' && !arrow) {
-        inputs.emplace_back();
+        if (operands++ < kMostOperands) continue;
+        fail<ShapeError>("einsum \"", spec, "\": more than ", kMostOperands, " operands");
       } else if (spec.substr(i, 2) == "->" && !arrow) {
         arrow = true;
         ++i;
       } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
-        (arrow ? output : inputs.back()) += c;
+        (arrow ? output : inputs[operands - 1]) += c;
       } else {
         fail<ShapeError>("einsum \"", spec, "\": '", c, "' is out of place");
       }
@@ -81,13 +93,13 @@ struct EinsumSpec {
   }
 
   template <class... Parts>
-  [[noreturn]] void refuse(std::string_view spec, const std::vector<Shape>& shapes,
+  [[noreturn]] void refuse(std::string_view spec, std::span<const Shape> shapes,
                            const Parts&... parts) const {
-    std::string operands;
+    std::string given;
     for (std::size_t k = 0; k < shapes.size(); ++k) {
-      operands += text(k == 0 ? "" : ", ", inputs[k], " is ", shapes[k]);
+      given += text(k == 0 ? "" : ", ", inputs[k], " is ", shapes[k]);
     }
-    fail<ShapeError>("einsum \"", spec, "\": ", operands, ": ", parts...);
+    fail<ShapeError>("einsum \"", spec, "\": ", given, ": ", parts...);
   }
 };
 
