@@ -1,6 +1,8 @@
 // einsum.hpp, matmul.hpp
 #include "hooked/core/einsum.hpp"
 
+#include <map>
+
 #include "check.hpp"
 #include "hooked/core/matmul.hpp"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -140,7 +141,8 @@ requires OperandOf<First, T> &&(OperandOf<Rest, T>&&...)  //
   Tape<T>& tape = detail::tape_of<T>(first, rest...);
   const std::array operands{dense(detail::on_tape(tape, first)),
                             dense(detail::on_tape(tape, rest))...};
-  const std::array shapes{first.shape(), rest.shape()...};
+  std::array<Shape, operands.size()> shapes;
+  for (std::size_t k = 0; k < shapes.size(); ++k) shapes[k] = operands[k].shape();
   return detail::with_place(
       tape, [&] { return detail::einsum(spec, std::span<const Variable<T>>(operands), shapes); });
 }
