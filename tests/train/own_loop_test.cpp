@@ -1,7 +1,11 @@
 // A loop of one's own: pass, loss, backward, clipping, step; and what is refused in it.
 
 #include "catch.hpp"
+#include "hooked/autograd/arithmetic.hpp"
+#include "hooked/autograd/functions.hpp"
+#include "hooked/autograd/normalize.hpp"
 #include "hooked/autograd/reduce.hpp"
+#include "hooked/hooks/edits.hpp"
 #include "hooked/nn/loss.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/bits.hpp"
@@ -112,6 +116,61 @@ TEST_CASE("A step without gradients of the model is refused") {
   Optimizer second(Sgd{}, other);
   second.step(other, pass);
   CHECK(bit_difference(other.parameters().slab(), others) != "");
+}
+
+TEST_CASE("Hooks of the model act in a pass of one's own, as they do in a run") {
+  Transformer<double> model(sums::config(), Seed{1});
+  const auto tokens = sums::data().tokens;
+  const Hook<double> ablate = zero("blocks.0.hook_attn_out");
+  const Tensor<double> plain = model(tokens), ablated = model.run_with_hooks(tokens, {ablate});
+  REQUIRE(bit_difference(plain, ablated) != "");
+  Pass pass(model);
+  pass.begin({.gradients = true});
+  const auto clean = model.forward(pass, tokens);
+  Variable<double> changed;
+  {
+    const auto scope = model.hooks({ablate});
+    changed = model.forward(pass, tokens);
+  }
+  const auto again = model.forward(pass, tokens);
+  CHECK(bit_difference(Tensor<double>(dense(clean).value()), plain) == "");
+  CHECK(bit_difference(Tensor<double>(dense(changed).value()), ablated) == "");
+  CHECK(bit_difference(Tensor<double>(dense(again).value()), plain) == "");
+  // A plan that is given replaces them; what cannot fire is an error.
+  model.add_hook(ablate);
+  HookPlan<double> nothing(model.sites());
+  pass.begin({}, &nothing);
+  CHECK(bit_difference(Tensor<double>(dense(model.forward(pass, tokens)).value()), plain) == "");
+  pass.begin({});
+  CHECK(bit_difference(Tensor<double>(dense(model.forward(pass, tokens)).value()), ablated) == "");
+  CHECK_THROWS_WITH(model.forward(pass, tokens, {.stop_at_layer = 0}),
+                    ContainsSubstring("never fired"));
+}
+
+TEST_CASE("A divergence between a clean and an ablated run has gradients through both") {
+  Transformer<double> model(sums::config(), Seed{1});
+  const auto tokens = sums::data().tokens;
+  const auto divergence = [&](Pass<double>& pass) {
+    const auto p = log_softmax(dense(model.forward(pass, tokens)));
+    const auto scope = model.hooks({zero("blocks.0.hook_attn_out")});
+    const auto q = log_softmax(dense(model.forward(pass, tokens)));
+    return sum(exp(p) * (p - q));
+  };
+  Pass pass(model);
+  pass.begin({.gradients = true});
+  const auto y = divergence(pass);
+  CHECK(y.value().item() > 0);
+  pass.backward(y);
+  const double slope = pass.gradient("unembed.W_U")(0, 1), step = 1e-5;
+  const auto at = [&](double change) {
+    model["unembed.W_U"](0, 1) += change;
+    Pass moved(model);
+    moved.begin({});
+    const double value = divergence(moved).value().item();
+    model["unembed.W_U"](0, 1) -= change;
+    return value;
+  };
+  CHECK(slope == Approx((at(step) - at(-step)) / (2 * step)).epsilon(1e-6));
 }
 
 }  // namespace

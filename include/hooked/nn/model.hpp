@@ -101,14 +101,16 @@ class Model
   CachedRun<T> run_with_cache(const Input& input, CacheOptions<T> options = {}) const;
 
   /// The forward run on a pass that has begun and binds this model's parameters; of a transformer
-  /// at the pass's positions only, if it names any. Throws Error for any other pass.
-  Variable<T> forward(Pass<T>& pass, const Input& input, const RunOptions& options = {}) const;
+  /// at the pass's positions only, if it names any. The hooks that the model has act, unless the
+  /// pass has a plan for it. Throws Error for any other pass and for a hook that never fired.
+  Variable<T> forward(Pass<T>& pass, const Input& input, const RunOptions& options = {}) const {
+    return with_own_hooks(pass, [&] { return forward_here(pass, input, options); });
+  }
   /// The same of a variable on the pass's tape: gradients flow through.
   template <std::same_as<Variable<T>> X>
   requires(Function::takes_variable) Variable<T> forward(Pass<T>& pass, X input)
   const {
-    const auto within = pass.within(this->parameters());
-    return network_(pass, input);
+    return with_own_hooks(pass, [&] { return network_(pass, input); });
   }
 
  protected:
@@ -122,6 +124,11 @@ class Model
   }
 
  private:
+  // The forward run where the pass works within this model.
+  Variable<T> forward_here(Pass<T>& pass, const Input& input, const RunOptions& options) const;
+  template <class Forward>
+  Variable<T> with_own_hooks(Pass<T>& pass, const Forward& forward) const;
+
   static Index examples_of(const Input& input) {
     if constexpr (takes_view) return input.rank() == 0 ? 1 : input.size(0);
     return 1;
@@ -170,9 +177,20 @@ auto Model<Network>::run_with_cache(const Input& input, CacheOptions<T> options)
 }
 
 template <class Network>
-auto Model<Network>::forward(Pass<T>& pass, const Input& input, const RunOptions& options) const
-    -> Variable<T> {
-  const auto within = pass.within(this->parameters());
+template <class Forward>
+auto Model<Network>::with_own_hooks(Pass<T>& pass, const Forward& forward) const -> Variable<T> {
+  auto within = pass.within(this->parameters());
+  if (this->n_hooks() == 0 || within.has_plan()) return forward();
+  HookPlan<T> plan = this->plan();
+  within.use(plan);
+  const Variable<T> y = forward();
+  plan.check_all_fired();
+  return y;
+}
+
+template <class Network>
+auto Model<Network>::forward_here(Pass<T>& pass, const Input& input,
+                                  const RunOptions& options) const -> Variable<T> {
   if (!options.positions.empty() && options.positions != pass.positions()) {
     fail<ShapeError>("forward: the wanted positions are those that the pass began with");
   }

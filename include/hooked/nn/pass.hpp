@@ -20,7 +20,8 @@ namespace hooked {
 /// to step, it keeps its memory. Not thread-safe: one Pass a thread, parameters shared.
 ///
 /// A pass may bind the parameters of several models, each trained or frozen; `Model::forward` works
-/// with its own.
+/// with its own. Hooks of a run come from its plan; without one, `Model::forward` lets those act
+/// that the model has.
 template <Scalar T>
 class Pass {
  public:
@@ -53,15 +54,16 @@ class Pass {
     sets_.clear();
     bind(parameters, nullptr, frozen);
   }
-  /// The parameters of one more model, and its hooks, if any, for all runs to come; both must
-  /// outlive the pass. Frozen ones are constants.
+  /// The parameters of one more model, and what acts on it in all runs to come in place of the hooks
+  /// that it has (null: these); both must outlive the pass. The parameters are constants where they
+  /// are `frozen`.
   void bind(const Parameters<T>& parameters, HookPlan<T>* plan, bool frozen) {
     sets_.push_back({&parameters, plan, frozen, {}, 0});
     has_begun_ = false;
   }
 
-  /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, acts on the first
-  /// model and must outlive the run. With `adds`, backward adds to the parameters' gradients of the
+  /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, is what acts on the
+  /// first model, in place of the hooks that it has, and must outlive the run. With `adds`, backward adds to the parameters' gradients of the
   /// last run.
   void begin(const Options& options, HookPlan<T>* plan = nullptr, bool adds = false) {
     sets_[0].plan = plan;
@@ -89,14 +91,29 @@ class Pass {
   /// While one lives, the pass works with the parameters and hooks of one model.
   class Within {
    public:
-    Within(Pass& pass, std::size_t set) : pass_(&pass), before_(pass.now_) { pass.now_ = set; }
+    Within(Pass& pass, std::size_t set) : pass_(&pass), before_(pass.now_), set_(set) {
+      pass.now_ = set;
+    }
     Within(const Within&) = delete;
     Within& operator=(const Within&) = delete;
-    ~Within() { pass_->now_ = before_; }
+    ~Within() {
+      pass_->now_ = before_;
+      if (has_own_plan_) pass_->sets_[set_].plan = nullptr;
+    }
+
+    /// Whether hooks were given for this model when the run began.
+    bool has_plan() const { return pass_->sets_[set_].plan != nullptr; }
+    /// While this lives, `plan` acts, which must outlive it.
+    void use(HookPlan<T>& plan) {
+      plan.begin_run();
+      pass_->sets_[set_].plan = &plan;
+      has_own_plan_ = true;
+    }
 
    private:
     Pass* pass_;
-    std::size_t before_;
+    std::size_t before_, set_;
+    bool has_own_plan_ = false;
   };
   /// Throws Error unless the pass has begun and binds these parameters.
   [[nodiscard]] Within within(const Parameters<T>& parameters) {
