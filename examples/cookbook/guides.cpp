@@ -58,7 +58,8 @@ void torch_tensors() {
 }
 
 void torch_autograd() {
-  const hooked::Tensor<float> start({2, 3}, 0.5f), w({3, 4}, 0.25f), b({4}, 1.0f);
+  const hooked::Tensor<float> start({2, 3}, 0.5f), target({2, 3}, 1.0f), w({3, 4}, 0.25f),
+      b({4}, 1.0f);
   const hooked::Tensor<hooked::Token> labels({2}, {1, 2});
   // [torch_autograd]
   // py: x.requires_grad_()
@@ -70,6 +71,8 @@ void torch_autograd() {
   const auto y = hooked::sum(x * x);
   // py: F.cross_entropy(x, labels)
   const auto loss = hooked::cross_entropy(x, labels.view());
+  // py: F.mse_loss(x, target), loss.item()
+  hooked::mean(hooked::pow(x - target, 2.0)), loss.item();
   // py: y.backward()
   tape.backward(y);
   // py: x.grad
@@ -80,7 +83,7 @@ void torch_autograd() {
   const hooked::Tensor<float> numbers(x.value());
   // [end]
   check(slope(1, 2) == 1.0f && !fixed.wants_gradient() && numbers(0, 0) == 0.5f, "2 x");
-  check(std::abs(loss.value().item() - std::log(3.0f)) < 1e-5f, "uniform over three");
+  check(std::abs(loss.item() - std::log(3.0f)) < 1e-5f, "uniform over three");
 }
 
 void torch_training(const hooked::Transformer<float>& learnt, const hooked::Dataset& data) {

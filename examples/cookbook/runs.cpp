@@ -109,7 +109,7 @@ void hooks_that_last(const hooked::Transformer<float>& learnt) {
   check(model.n_hooks() == 0, "no hook stays");
 }
 
-void divergence(const hooked::Transformer<float>& model, const hooked::Dataset& data) {
+void divergence(hooked::Transformer<float> model, const hooked::Dataset& data) {
   // [kl]
   // KL(whole || ablated) of the predictions at "=", in nats, mean over examples.
   const hooked::RunOptions at_equals{.positions = {3}};
@@ -123,6 +123,18 @@ void divergence(const hooked::Transformer<float>& model, const hooked::Dataset& 
   const auto each = hooked::sum(hooked::exp(p) * (p - q), -1);
   check(hooked::min(each).item() > -1e-5f && kl > 0.01, "it is positive");
   check(hooked::sum(hooked::exp(p) * (p - p)).item() == 0, "and 0 for the same run");
+
+  // [kl_gradient]
+  hooked::Pass pass(model);
+  pass.begin({.gradients = true, .positions = {3}});
+  const auto whole = hooked::log_softmax(model.forward(pass, data.tokens));
+  const auto scope = model.hooks({hooked::zero("blocks.0.attn.hook_z", {.heads = {1}})});
+  const auto ablated = hooked::log_softmax(model.forward(pass, data.tokens));
+  const auto loss = hooked::mean(hooked::sum(hooked::exp(whole) * (whole - ablated), -1));
+  pass.backward(loss);
+  std::cout << loss.item() << " nats\n" << pass.gradient("unembed.W_U").shape();
+  // [end]
+  check(std::abs(loss.item() - kl) < 1e-5f, "the same number");
 }
 
 }  // namespace

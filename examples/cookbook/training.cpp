@@ -76,12 +76,17 @@ void own_loop(const hooked::Dataset& data) {
   hooked::Pass pass(model);
   hooked::Optimizer optimizer(hooked::AdamW{.lr = 3e-3}, model);
   const auto schedule = hooked::Schedule::warmup(10).then(hooked::Schedule::cosine(90));
-  for (int step = 0; step < 100; ++step) {
+  std::vector<hooked::Index> order(1000);
+  std::iota(order.begin(), order.end(), 0);
+  hooked::Random random(hooked::Seed{0}, "order of the examples");
+  for (std::size_t step = 0; step < 100; ++step) {
+    if (step % 10 == 0) random.permutation(order);  // an epoch is ten batches of 100
+    const auto batch = hooked::subset(data, std::span(order).subspan(step % 10 * 100, 100));
     pass.begin({.gradients = true, .positions = {3}});
-    const auto logits = model.forward(pass, data.tokens);
-    pass.backward(hooked::cross_entropy(logits, data.labels));  // the mean, in nats
+    const auto logits = model.forward(pass, batch.tokens);
+    pass.backward(hooked::cross_entropy(logits, batch.labels));  // the mean, in nats
     pass.clip_gradient_norm(1.0);
-    optimizer.step(model, pass, schedule(step));
+    optimizer.step(model, pass, schedule(static_cast<hooked::Index>(step)));
   }
   // [end]
   check(hooked::evaluate(model, data).loss < 0.7 * before, "the loss falls");

@@ -75,7 +75,11 @@ TEST_CASE("First spellings: sums and functions of Variables") {
   CHECK(spelt(clamp(x, 2.0, 5.0), {2, 3}, {2, 2, 3, 4, 5, 5}) == "");
   CHECK(spelt(where(kX > 3.0, x, -x), {2, 3}, {-1, -2, -3, 4, 5, 6}) == "");
   CHECK(spelt(layer_norm(x, 0.0).select(0, 1), {3}, {-std::sqrt(1.5), 0, std::sqrt(1.5)}) == "");
-  tape.backward(sum(x * x));
+  const auto loss = sum(x * x);
+  CHECK(loss.item() == 91);
+  CHECK(x.size(-1) == 3);
+  CHECK_THROWS_AS(x.item(), ShapeError);
+  tape.backward(loss);
   CHECK(difference(tape.gradient(x), {2, 3}, {2, 4, 6, 8, 10, 12}) == "");
 }
 

@@ -54,8 +54,7 @@ TEST_CASE("A sweep gives what a whole run with one patch gives, for every place"
       const auto logits =
           model.run_with_hooks(corrupted, {patch(name, source, units)}, {.positions = positions});
       CAPTURE(site, layer, position, head);
-      CHECK(found(static_cast<Index>(i)) ==
-            Approx(value_of<double>(difference, tape, logits)).epsilon(1e-11));
+      CHECK(found(static_cast<Index>(i)) == Approx(value_of(difference, logits)).epsilon(1e-11));
     }
     for (const int threads : {1, 3}) {
       CHECK(

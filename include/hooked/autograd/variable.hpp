@@ -58,6 +58,10 @@ class Variable {
   View<const T> value() const { return node().value; }
   /// Of `value()`: [distinct rows, ...] where there is a row map.
   const Shape& shape() const { return node().value.shape(); }
+  /// How many there are along an axis of `shape()`; negative axes count from the last.
+  Index size(int axis) const { return shape()[axis]; }
+  /// The number of a scalar: `loss.item()`. Throws ShapeError for anything else.
+  T item() const { return value().item(); }
   /// The row map; null: the value is dense.
   const RowMap* rows() const { return node().rows; }
   /// Whether backward reaches it.

@@ -28,7 +28,7 @@ struct SweepOptions {
   int threads = 0;  // as in RunOptions
 };
 
-/// What a metric says of logits that lie outside any run.
+/// What a metric says of logits that lie outside any run, computed on a tape that is reset for it.
 template <Scalar T>
 T value_of(const Metric<T>& metric, Tape<T>& tape, View<const T> logits) {
   tape.reset();
@@ -38,6 +38,12 @@ T value_of(const Metric<T>& metric, Tape<T>& tape, View<const T> logits) {
                      y ? text(y.shape()) : "an empty Variable", " for logits ", logits.shape());
   }
   return *y.value().data();
+}
+/// The same on a tape of its own: `value_of(metric, model(tokens))`.
+template <class F, TensorLike X, class T = typename X::value_type>
+T value_of(const F& metric, const X& logits) {
+  Tape<T> tape;
+  return value_of(Metric<T>(metric), tape, View<const T>(logits.view()));
 }
 
 namespace detail {

@@ -54,17 +54,17 @@ class Pass {
     sets_.clear();
     bind(parameters, nullptr, frozen);
   }
-  /// The parameters of one more model, and what acts on it in all runs to come in place of the hooks
-  /// that it has (null: these); both must outlive the pass. The parameters are constants where they
-  /// are `frozen`.
+  /// The parameters of one more model, and what acts on it in all runs to come in place of the
+  /// hooks that it has (null: these); both must outlive the pass. The parameters are constants
+  /// where they are `frozen`.
   void bind(const Parameters<T>& parameters, HookPlan<T>* plan, bool frozen) {
     sets_.push_back({&parameters, plan, frozen, {}, 0});
     has_begun_ = false;
   }
 
-  /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, is what acts on the
-  /// first model, in place of the hooks that it has, and must outlive the run. With `adds`, backward adds to the parameters' gradients of the
-  /// last run.
+  /// Starts a run: forgets the last one and binds the parameters. `plan`, if any, is what acts on
+  /// the first model, in place of the hooks that it has, and must outlive the run. With `adds`,
+  /// backward adds to the parameters' gradients of the last run.
   void begin(const Options& options, HookPlan<T>* plan = nullptr, bool adds = false) {
     sets_[0].plan = plan;
     options_ = options;
