@@ -1,5 +1,7 @@
 #include "trajectory.hpp"
 
+#include <limits>
+
 #include "hooked/core/tensor.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/train/evaluate.hpp"
@@ -45,7 +47,7 @@ void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& 
     Tensor<double> y({n});
     for (Index i = 0; i < n; ++i) {
       const auto& value = values[static_cast<std::size_t>(i)];
-      y(i) = value.is_null() ? 0.0 : value.get<double>();
+      y(i) = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
     }
     figure.panel(name).line(name, steps, y);
   }

@@ -79,4 +79,33 @@ for file in model.safetensors claims.json trajectory.json metrics.csv; do
 done
 [ "$(number "$folder/killed/run.json" "it['seconds'] > 0.7 * $whole")" = True ] ||
   complain "the seconds are not of all legs: $(cat "$folder/killed/run.json"), alone $whole"
+
+# Three seeds summed up.
+for seed in 0 1 2; do
+  "$program" --seed $seed --out "$folder/seeds/quick-seed$seed" --threads 1 >/dev/null || failed=1
+done
+python3 - "$folder/seeds" "$common" <<'PY' || failed=1
+import pathlib
+import sys
+
+sys.path.insert(0, sys.argv[2])
+from results import (claims_over_seeds, counting, frequency, judged, null_passes, one_run, runs_of,
+                     spread, verdict_grid)
+
+runs = runs_of(pathlib.Path(sys.argv[1]), "quick")
+assert [run.seed for run in runs] == [0, 1, 2]
+assert judged(runs) == ["accuracy", "is finite"]
+assert counting(runs) == ["accuracy"]
+passes = null_passes(runs, "is finite")
+assert passes["untrained"] == 3 and passes["dealt labels"] == 3, passes
+rows = claims_over_seeds(runs, {"all": runs}).splitlines()
+assert rows[0].startswith("| claim | unit | study says | all | untrained | dealt labels |"), rows[0]
+assert rows[2].endswith("| 3 of 3 (44 to 100%) |"), rows[2]
+assert "not discriminating: untrained passes with 3 of 3, dealt labels passes" in rows[3], rows[3]
+grid = verdict_grid(runs).splitlines()
+assert grid[0] == "| claim | 0 | 1 | 2 |" and grid[-1] == "| holds in all | 1 | 1 | 1 |", grid
+assert "not discriminating" in one_run(runs[0], runs)
+assert frequency(7, 20) == "7 of 20 (18 to 57%)"
+assert spread([3, 1, 2]) == "2 [1, 3]" and spread([None]) == "none"
+PY
 exit $failed

@@ -43,7 +43,6 @@ TEST_CASE("A sweep gives what a whole run with one patch gives, for every place"
   for (const std::vector<Token>& positions : {std::vector<Token>{}, std::vector<Token>{2, 7}}) {
     const auto found =
         sweep<double>(model, corrupted, site, places, source, difference, {.positions = positions});
-    Tape<double> tape;
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto [layer, position, head] = places[i];
       const std::string name =
