@@ -13,10 +13,12 @@ namespace {
 using hooked::Dataset;
 using hooked::Transformer;
 
+constexpr double kKnown = 0.999;  // accuracy of who knows examples by heart
+
 /// Ends a run that knows its examples.
 struct UntilKnown {
   bool on_evaluation(const hooked::EvaluationInfo& info) {
-    return info.evaluation.accuracy < 0.999;
+    return info.evaluation.accuracy < kKnown;
   }
 };
 
@@ -36,14 +38,16 @@ Dataset deal_labels(const Dataset& data, hooked::Seed seed) {
 Transformer<float> with_dealt_labels(const Study& study, const Options& options,
                                      const Setup& setup) {
   Transformer<float> model(setup.model, seed_of(options));
-  const auto path = options.out / "nulls" / "dealt_labels.safetensors";
-  if (std::filesystem::exists(path)) {
-    hooked::load_safetensors(model, path);
+  const auto folder = options.out / "nulls";
+  const auto facts = run_facts(study, options);
+  if (std::filesystem::exists(folder / "dealt_labels.json") &&
+      hooked::load_json(folder / "dealt_labels.json") == facts) {
+    hooked::load_safetensors(model, folder / "dealt_labels.safetensors");
     return model;
   }
   const Dataset dealt = deal_labels(setup.part.train, seed_of(options));
   UntilKnown until_known;
-  const Index ten_epochs = 10 * ((dealt.size() - 1) / setup.training.batch_size + 1);
+  const Index ten_epochs = 10 * steps_per_epoch(setup);
   const auto result = train(model, dealt,
                             {.optimizer = hooked::AdamW{.lr = 1e-3, .weight_decay = 0.0},
                              .epochs = study.memorising_epochs,
@@ -57,8 +61,13 @@ Transformer<float> with_dealt_labels(const Study& study, const Options& options,
   std::printf(
       "a null model knows %.1f%% of labels that were dealt anew, after %td steps in %.1f s\n",
       100.0 * result.evaluation->accuracy, result.steps, result.seconds);
-  hooked::make_directory(options.out / "nulls");
-  hooked::save_safetensors(model, path);
+  if (!(result.evaluation->accuracy >= kKnown)) {
+    hooked::fail<hooked::Error>("the null model of dealt labels does not know them by heart after ",
+                                study.memorising_epochs, " epochs: it needs more");
+  }
+  hooked::make_directory(folder);
+  hooked::save_safetensors(model, folder / "dealt_labels.safetensors");
+  hooked::save_json(folder / "dealt_labels.json", facts);
   return model;
 }
 
@@ -72,9 +81,14 @@ std::vector<NullModel> null_models(const Study& study, const Options& options, c
     nulls.push_back({"dealt labels", with_dealt_labels(study, options, setup)});
   }
   const Moment* memorising = nullptr;
-  const auto gap = [](const Moment& m) { return m.train_accuracy - m.test_accuracy; };
+  const auto known = [&](const hooked::Evaluation& e) {
+    double sum = 0.0;
+    for (const std::size_t label : study.about) sum += e.accuracy_at[label];
+    return study.about.empty() ? e.accuracy : sum / static_cast<double>(study.about.size());
+  };
+  const auto gap = [&](const Moment& m) { return known(m.train) - known(m.test); };
   for (const Moment& moment : trajectory) {
-    if (moment.train_accuracy < 0.99 || gap(moment) < 0.2) continue;
+    if (known(moment.train) < 0.99 || gap(moment) < 0.2) continue;
     if (memorising == nullptr || gap(moment) > gap(*memorising)) memorising = &moment;
   }
   if (memorising != nullptr) {

@@ -19,8 +19,8 @@ struct NullModel {
 /// until
 ///   it knows these by heart (AdamW, lr 1e-3, no weight decay, Study::memorising_epochs).
 /// - "memorising": the snapshot at which the run knew its training examples and had the least idea
-///   of the others, if there is such a stage: the widest gap between the two accuracies, where that
-///   is at least 20 points and training accuracy 99%.
+///   of the others, if there is such a stage: the widest gap between the two accuracies of the
+///   labels that the study is about, where that is at least 20 points and training accuracy 99%.
 std::vector<NullModel> null_models(const Study& study, const Options& options, const Setup& setup,
                                    const Trajectory& trajectory);
 

@@ -32,12 +32,14 @@ class Run:
 
 
 def runs_of(results, preset):
-    """The runs in RESULTS/PRESET-seedN, by seed. Exits where they have different claims."""
+    """The runs in RESULTS/PRESET-seedN, by seed. Exits where they have different choices or claims.
+    """
     runs = [Run(path.parent) for path in results.glob(f"{preset}-seed*/claims.json")]
     for run in runs:
-        if list(run.claims) != list(runs[0].claims):
-            raise SystemExit(f"{results}: the runs of {preset} have different claims: "
-                             "analyse them again")
+        if (list(run.claims) != list(runs[0].claims)
+                or run.facts["choices"] != runs[0].facts["choices"]):
+            raise SystemExit(f"{results}: the runs of {preset} have different choices or claims: "
+                             "do them again")
     return sorted(runs, key=lambda run: run.seed)
 
 
@@ -45,7 +47,7 @@ def sweep_of(path):
     """The rows of a sweep's summary.csv that are done, with numbers where there are numbers."""
     def number(text):
         try:
-            return float(text)
+            return None if text == "null" else float(text)
         except ValueError:
             return text
     with path.open(encoding="utf-8", newline="") as file:
@@ -107,6 +109,11 @@ def null_passes(runs, name):
     return passes
 
 
+def runs_with(runs, name, model):
+    """Of how many runs there is that null model."""
+    return sum(any(null["model"] == model for null in run.claims[name]["nulls"]) for run in runs)
+
+
 def judged(runs):
     return [name for name, claim in runs[0].claims.items() if claim["verdict"] != "not judged"]
 
@@ -148,7 +155,8 @@ def claims_over_seeds(runs, groups):
                                   for null in run.claims[name]["nulls"] if null["model"] == model]))
         if passes:
             cells.append("not discriminating: " + ", ".join(
-                f"{model} passes with {n} of {len(runs)}" for model, n in passes.items()))
+                f"{model} passes with {n} of {runs_with(runs, name, model)}"
+                for model, n in passes.items()))
         else:
             cells.append(frequency(sum(holds(run, name) for run in runs), len(runs)))
         rows.append(cells)

@@ -81,6 +81,9 @@ struct Study {
   hooked::Report (*analyse)(const Subject&);
   /// A few numbers, measured at every snapshot along training and for every run of a sweep.
   Numbers (*track)(const Subject&);
+  /// Which of the labels the claims are about, if not all: a run that knows its training examples
+  /// and not the others by these is a null model.
+  std::vector<std::size_t> about = {};
   /// After so many epochs at most, a null model knows by heart what training examples with labels
   /// dealt anew say; 0: there is no such null model.
   Index memorising_epochs = 0;

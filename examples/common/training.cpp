@@ -46,22 +46,19 @@ class Keeper {
  public:
   Keeper(const Transformer<float>& model, const fs::path& out, Index steps, Index snapshots,
          bool resumes)
-      : model_(model),
-        out_(out),
-        every_(snapshots > 0 ? std::max<Index>(1, steps / snapshots) : 0) {
-    if (resumes && fs::exists(legs_path())) {
-      before_ = hooked::load_json(legs_path()).value("seconds", 0.0);
-    } else {
+      : model_(model), out_(out), every_(snapshots > 0 ? (steps + snapshots - 1) / snapshots : 0) {
+    if (!resumes) {
       fs::remove_all(out / "snapshots");
       fs::remove(legs_path());
     }
+    if (fs::exists(legs_path())) before_ = hooked::load_json(legs_path()).value("seconds", 0.0);
     if (every_ == 0) return;
     hooked::make_directory(out / "snapshots");
     if (!fs::exists(snapshot_path(out, 0))) hooked::save_safetensors(model, snapshot_path(out, 0));
   }
 
   void on_step(const hooked::StepInfo& info) {
-    if (every_ == 0 || info.step % every_ != 0) return;
+    if (every_ == 0 || (info.step % every_ != 0 && info.step != info.total_steps)) return;
     hooked::save_safetensors(model_, snapshot_path(out_, info.step));
   }
   void on_checkpoint(const fs::path&) {
@@ -109,18 +106,28 @@ std::vector<Snapshot> snapshots_in(const fs::path& out) {
   return snapshots;
 }
 
+Index steps_per_epoch(const Setup& setup) {
+  const Index examples = setup.part.train.size(), batch = setup.training.batch_size;
+  return batch > 0 ? (examples + batch - 1) / batch : 1;
+}
+
 Transformer<float> train_or_load(const Study& study, const Options& options, const Setup& setup) {
   json facts = run_facts(study, options);
   if (is_finished(facts, options.out)) {
     std::printf("%s holds this run already: loading it\n", options.out.c_str());
     return hooked::load_model<float>(options.out);
   }
+  const bool is_interrupted = fs::exists(options.out / "checkpoint.safetensors");
+  if (is_interrupted && !options.resume) {
+    hooked::fail<hooked::ConfigError>(options.out.string(),
+                                      " holds a run that was interrupted: "
+                                      "--resume goes on with it; or choose another --out");
+  }
   Transformer<float> model(setup.model, seed_of(options));
   hooked::TrainOptions training = setup.training;
-  const Index batch = training.batch_size > 0 ? training.batch_size : setup.part.train.size();
-  const Index steps = training.steps > 0
-                          ? training.steps
-                          : training.epochs * ((setup.part.train.size() + batch - 1) / batch);
+  const Index steps =
+      training.steps > 0 ? training.steps : training.epochs * steps_per_epoch(setup);
+  if (steps < 1) hooked::fail<hooked::ConfigError>("a run of ", steps, " steps: it must have one");
   training.validation = &setup.all;
   training.evaluate_every = std::max<Index>(1, steps / 25);
   training.directory = options.out;
@@ -130,7 +137,7 @@ Transformer<float> train_or_load(const Study& study, const Options& options, con
   training.threads = options.threads;
   std::printf("training on %td of %td examples for %td steps\n", setup.part.train.size(),
               setup.all.size(), steps);
-  Keeper keeper(model, options.out, steps, study.snapshots, options.resume);
+  Keeper keeper(model, options.out, steps, study.snapshots, is_interrupted);
   const hooked::TrainResult result = hooked::train(model, setup.part.train, training, keeper);
   facts["steps"] = result.steps;
   facts["seconds"] = keeper.seconds();

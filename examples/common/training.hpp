@@ -17,6 +17,9 @@ inline hooked::Seed seed_of(const Options& options) {
 /// {"study", "preset", "seed", "choices": {...}}.
 nlohmann::ordered_json run_facts(const Study& study, const Options& options);
 
+/// How many steps go once through the training examples.
+Index steps_per_epoch(const Setup& setup);
+
 /// The weights after some steps of a run.
 struct Snapshot {
   Index step;
@@ -27,7 +30,8 @@ std::vector<Snapshot> snapshots_in(const std::filesystem::path& out);
 
 /// The trained model; `out` then holds config.json, model.safetensors, metrics.csv, the snapshots
 /// and run.json, whose "seconds" are those of all legs of an interrupted run. Throws ConfigError
-/// when `out` holds another run, which nobody should overwrite by accident.
+/// when `out` holds another run, or one that was interrupted and is not to go on: nobody should
+/// overwrite them by accident.
 hooked::Transformer<float> train_or_load(const Study& study, const Options& options,
                                          const Setup& setup);
 

@@ -1,7 +1,5 @@
 #include "trajectory.hpp"
 
-#include <limits>
-
 #include "hooked/core/tensor.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/train/evaluate.hpp"
@@ -13,10 +11,10 @@ Trajectory trajectory_of(const Study& study, const Options& options, const Setup
   hooked::Transformer<float> model(setup.model);
   for (const Snapshot& snapshot : snapshots_in(options.out)) {
     hooked::load_safetensors(model, snapshot.path);
-    const auto accuracy = [&](const hooked::Dataset& part) {
-      return evaluate(model, part, {}, {.threads = options.threads}).accuracy;
+    const auto evaluated = [&](const hooked::Dataset& part) {
+      return evaluate(model, part, {}, {.threads = options.threads});
     };
-    trajectory.push_back({snapshot, accuracy(setup.part.train), accuracy(setup.part.test),
+    trajectory.push_back({snapshot, evaluated(setup.part.train), evaluated(setup.part.test),
                           study.track({model, setup})});
   }
   return trajectory;
@@ -27,8 +25,8 @@ void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& 
   nlohmann::ordered_json columns = nlohmann::ordered_json::object();
   for (const Moment& moment : trajectory) {
     columns["step"].push_back(moment.snapshot.step);
-    columns["train accuracy"].push_back(hooked::rounded(moment.train_accuracy));
-    columns["test accuracy"].push_back(hooked::rounded(moment.test_accuracy));
+    columns["train accuracy"].push_back(hooked::rounded(moment.train.accuracy));
+    columns["test accuracy"].push_back(hooked::rounded(moment.test.accuracy));
     for (const auto& [name, value] : moment.numbers)
       columns[name].push_back(hooked::rounded(value));
   }
@@ -47,7 +45,7 @@ void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& 
     Tensor<double> y({n});
     for (Index i = 0; i < n; ++i) {
       const auto& value = values[static_cast<std::size_t>(i)];
-      y(i) = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+      y(i) = value.get<double>();
     }
     figure.panel(name).line(name, steps, y);
   }

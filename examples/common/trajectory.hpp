@@ -3,16 +3,17 @@
 
 #include <vector>
 
+#include "hooked/train/evaluation.hpp"
 #include "study.hpp"
 #include "training.hpp"
 
 namespace study {
 
-/// Of one snapshot: shares from 0 to 1 of the labels that are the likeliest token, and what
-/// Study::track measures.
+/// Of one snapshot: how it does on training examples and on the others, and what Study::track
+/// measures.
 struct Moment {
   Snapshot snapshot;
-  double train_accuracy, test_accuracy;
+  hooked::Evaluation train, test;
   Numbers numbers;
 };
 using Trajectory = std::vector<Moment>;

@@ -40,11 +40,14 @@ inline double ratio_of_sides(const Tensor<double>& difference) {
          line_in_b_minus_a(difference, pairs_where(true)).slope;
 }
 
-/// What a ratio of sides says: the study's algorithm, in which + is the default and only a < b
-/// moves the logits; its mirror image; or one that looks at both sides. One side is flat where it
-/// is at most 0.35 times as steep as the other.
-inline std::string algorithm_of(double ratio) {
-  constexpr double kFlat = 0.35;
+/// A side counts as flat where it is at most so many times as steep as the other.
+constexpr double kFlat = 0.35;
+
+/// Which algorithm a model has: the study's, in which + is the default and only a < b moves the
+/// logits; its mirror image; one that looks at both sides; or none, where the sign is not known for
+/// 95% of the pairs.
+inline std::string algorithm_of(double sign_accuracy, double ratio) {
+  if (!(sign_accuracy >= 95.0)) return "none";
   if (std::abs(ratio) <= kFlat) return "default +";
   return std::abs(ratio) >= 1.0 / kFlat ? "default -" : "two-sided";
 }

@@ -24,7 +24,7 @@ inline void angle_matrix(const AtEquals& at, const NeuronFits& fits, Report& rep
                     .study_says = "strongly anti-aligned",
                     .unit = "degrees",
                     .definition = "arccos of the cosine of W_logit[:, +] and W_logit[:, -]"},
-                   angle_of_signs(W_logit), {{135.0, 180.0}, {120.0, 180.0}}));
+                   angle_of_signs(W_logit), {{150.0, 180.0}, {135.0, 180.0}}));
   double acute = 0.0, pairs = 0.0;
   for (Index i = 0; i < kNumbers; ++i) {
     for (Index j = i + 1; j < kNumbers; ++j, pairs += 1.0)
@@ -45,9 +45,9 @@ inline void angle_matrix(const AtEquals& at, const NeuronFits& fits, Report& rep
                     .study_says = "most",
                     .unit = "%",
                     .definition = "share of the 270 with W_logit[i, -] > 0 > W_logit[i, +]; by "
-                                  "chance it would be 25"},
+                                  "chance it would be at most 50"},
                    100.0 * opposite / static_cast<double>(fits.important.size()),
-                   {{50.0, 100.0}, {40.0, 100.0}}));
+                   {{65.0, 100.0}, {55.0, 100.0}}));
 }
 
 }  // namespace subtraction

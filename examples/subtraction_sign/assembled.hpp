@@ -56,15 +56,16 @@ inline void assembled_model(const AtEquals& at, const NeuronFits& fits, const He
   };
   const Score s = at.score_replaced(kPre, assembled);
   report.add(judge(
-      {.claim = "assembled model: accuracy, R2 against linear fits",
+      {.claim = "assembled model: accuracy lost, R2 against linear fits",
        .study_says = "the form of the algorithm",
-       .unit = "%",
+       .unit = "points, %",
        .definition = "hook_pre of all 512 neurons at '=' is put together from mean "
                      "attention, a straight line for each head's map and all constants: "
-                     "sign accuracy, and median R2 against m_i (a-b) + c_i over the 270 "
+                     "points of accuracy lost, and median R2 against m_i (a-b) + c_i over the 270 "
                      "neurons"},
-      {s.accuracy, of_important(r_squared(fits.of_difference.predict(fits.difference), assembled))},
-      {{{95.0, 100.0}, {85.0, 100.0}}, {{80.0, 100.0}, {50.0, 100.0}}}));
+      {at.base.accuracy - s.accuracy,
+       of_important(r_squared(fits.of_difference.predict(fits.difference), assembled))},
+      {{{.high = 2.0}, {.high = 10.0}}, {{80.0, 100.0}, {50.0, 100.0}}}));
   report.add(
       hooked::report({.claim = "assembled model: loss, R2 against preactivations",
                       .unit = "nats, %",

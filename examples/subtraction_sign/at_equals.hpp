@@ -1,6 +1,7 @@
 // What every analysis reads: a model and its activations at "=" for all pairs.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,14 @@ inline Score score(const Tensor<float>& logits) {
 /// logit_- - logit_+ at "=" [10000]: the model says "-" where it is positive.
 inline Tensor<double> sign_difference(const Tensor<float>& logits) {
   return in_double(logits.select(1, kMinus)) - in_double(logits.select(1, kPlus));
+}
+
+/// How much logit_- - logit_+ changes from one run to another: the root mean square of the change,
+/// divided by the standard deviation over all pairs in the first.
+inline double relative_change(const Tensor<float>& before, const Tensor<float>& after) {
+  const auto was = sign_difference(before);
+  const auto change = sign_difference(after) - was;
+  return std::sqrt(hooked::mean(change * change).item() / hooked::var(was).item());
 }
 
 /// The tokens up to "=" [10000, 4].

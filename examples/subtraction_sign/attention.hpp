@@ -56,7 +56,7 @@ inline void attention_patterns(const AtEquals& at, const HeadRoles& heads, Repor
   const auto split = [&](std::size_t role) {
     return to(role, kPositionMinus) / to(role, kPositionEquals);
   };
-  const Rule always{{0.8, 1.0}, {0.5, 1.0}}, never{{0.0, 0.05}, {0.0, 0.2}};
+  const Rule always{{0.9, 1.0}, {0.9, 1.0}}, never{{0.0, 0.05}, {0.0, 0.05}};
   report.add(
       judge({.claim = "'only' heads: attention to their and the other operand",
              .study_says = "always, never",
@@ -88,15 +88,14 @@ inline void attention_patterns(const AtEquals& at, const HeadRoles& heads, Repor
 
 /// The "-" at position 1 is in every sequence; its vector after embedding is set to zero.
 inline void minus_position(const AtEquals& at, Report& report) {
-  const Score s = at.score_with({hooked::zero(kResidPre, {.positions = {kPositionMinus}})});
-  report.add(judge(
-      {.claim = "'-' position to zero: loss ratio, accuracy",
-       .study_says = "essentially no change",
-       .unit = "-, %",
-       .definition = "hook_resid_pre is 0 at position 1; sign loss divided by that "
-                     "before"},
-      {s.loss / at.base.loss, s.accuracy},
-      {{within_factor(1.0, 1.1), within_factor(1.0, 2.0)}, {within(98.55, 1.0), {95.0, 100.0}}}));
+  const auto logits = at.logits_hooked({hooked::zero(kResidPre, {.positions = {kPositionMinus}})});
+  report.add(judge({.claim = "'-' position to zero: loss ratio, change of the logits",
+                    .study_says = "essentially no change",
+                    .definition = "hook_resid_pre is 0 at position 1: sign loss divided by that "
+                                  "before; root mean square of the change of logit_- - logit_+, "
+                                  "divided by its standard deviation over all pairs"},
+                   {score(logits).loss / at.base.loss, relative_change(at.logits, logits)},
+                   {{{0.0, 1.1}, {0.0, 2.0}}, {{0.0, 0.1}, {0.0, 0.3}}}));
 }
 
 }  // namespace subtraction

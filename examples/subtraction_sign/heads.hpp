@@ -99,7 +99,7 @@ inline void head_maps(const HeadMaps& maps, const NeuronFits& fits, const HeadRo
              .study_says = "all, if they are like the sign neuron; 0, 0",
              .unit = "%, -, -",
              .definition = "share of the 270 for which the slopes of both heads of a have "
-                           "the sign of m_i and those of b the other (by chance 6); median "
+                           "the sign of m_i and those of b the other; median "
                            "of |x + y| / (|x| + |y|) for the slopes, then the intercepts, of "
                            "the heads mostly a (x) and mostly b (y)"},
             {100.0 * alike / static_cast<double>(fits.important.size()), mirrored(0, 3, true),

@@ -46,7 +46,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
                            .panel("sum", square(sum)));
 
   const auto below = pairs_where(true), above = pairs_where(false);
-  const Rule linear{{80.0, 100.0}, {50.0, 100.0}}, flat{within(0.0, 0.2), within(0.0, 0.5)};
+  const Rule linear{{80.0, 100.0}, {50.0, 100.0}}, flat{within(0.0, 0.2), within(0.0, kFlat)};
   const Rule falls{{.high = 0.0}, {.high = 0.0}}, rises{{.low = 0.0}, {.low = 0.0}};
   const auto shape = [&](const Tensor<double>& logit) {
     const Line on_below = line_in_b_minus_a(logit, below);
@@ -71,7 +71,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
                                   "pairs a < b; R2 of logit_- - logit_+ there, so that there is "
                                   "something to be opposite"},
                    {of_sum.slope / of_minus.slope, 100.0 * line_in_b_minus_a(difference, below).r2},
-                   {{within(0.0, 0.2), within(0.0, 0.5)}, linear}));
+                   {flat, linear}));
   report.add(hooked::report(
       {.claim = "a >= b: mean of the + and - logit",
        .study_says = "a moderate value, roughly 0",
@@ -86,7 +86,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
        .study_says = "0, and it classifies",
        .unit = "-, %",
        .definition = "ratio: slope of logit_- - logit_+ over b-a on a >= b, divided by that on "
-                     "a < b, where it must grow; accuracy of logit_+- = c_+- -+ k max(0, b-a) with "
+                     "a < b; accuracy of logit_+- = c_+- -+ k max(0, b-a) with "
                      "c_+, c_-, k by least squares, k > 0"},
       {ratio_of_sides(difference), form.k > 0 ? form.accuracy : 0.0},
       {flat, {{95.0, 100.0}, {85.0, 100.0}}}));

@@ -43,9 +43,12 @@ $date, $machine.
 ## How claims are judged
 
 - Every claim is measured on the trained model and, by the same analysis, on models that cannot have
-  what it is about: **untrained**; trained on **dealt labels**, which it knows by heart; and
-  **memorising**, the run's own snapshot at which it knew its training pairs and least of the others.
-  A rule that one of them passes with any seed does not discriminate, and counts for nothing.
+  what it is about: **untrained**, and trained on the same pairs with **dealt labels**, given to them
+  at random, which it knows by heart. A rule that one of them passes with any seed does not
+  discriminate, and counts for nothing.
+- A run's own stage of memorising would be a third null model (a snapshot that knows the signs of its
+  training pairs, and 20 points fewer of the others); $memorising have one. They know numbers by heart
+  for a while, but not signs: see [below](#when-the-algorithm-forms-and-whether-it-stays).
 - "Study says" quotes the study. What it shows of one neuron is asked of all 270 that it calls
   important: those of largest |m|, since its threshold is lost in its text.
 - The **ratio** of sides is the slope of logit_- - logit_+ over b-a on a >= b, divided by that on
@@ -103,9 +106,10 @@ $definitions
 
 
 def algorithm_at(trajectory, i):
+    """As algorithm_of in algorithm.hpp."""
     ratio = trajectory["ratio"][i]
-    if ratio is None:
-        return "two-sided"
+    if trajectory["sign accuracy"][i] < 0.95 or ratio is None:
+        return "none"
     if abs(ratio) <= FLAT:
         return ALGORITHMS[0]
     return ALGORITHMS[2] if abs(ratio) >= 1 / FLAT else ALGORITHMS[1]
@@ -121,7 +125,9 @@ def last(run, name):
 
 def shown(runs):
     """The run that is shown end to end."""
-    own = [run for run in runs if algorithm(run) == ALGORITHMS[0]] or runs
+    own = [run for run in runs if algorithm(run) == ALGORITHMS[0]]
+    if not own:
+        sys.exit("no run has the study's algorithm: there is none to show")
     names = counting(runs)
     return max(own, key=lambda run: (sum(holds(run, name) for name in names), last(run, "gain"),
                                      -run.seed))
@@ -157,6 +163,13 @@ def knows(run, i):
     return run.trajectory["sign accuracy"][i] >= 0.95
 
 
+def by_heart(run):
+    """The snapshot at which a run knew its training pairs and least of the others."""
+    t = run.trajectory
+    known = [i for i in range(len(t["step"])) if t["train accuracy"][i] >= 0.99]
+    return max(known, key=lambda i: t["train accuracy"][i] - t["test accuracy"][i])
+
+
 def formation(runs):
     rows, ever, stays = [], 0, 0
     for run in runs:
@@ -168,9 +181,15 @@ def formation(runs):
         rows.append([str(run.seed), str(steps[at[0]]) if at else "never",
                      str(steps[own[0]]) if own else "never", f"{len(own)} of {len(at)}",
                      algorithm(run)])
+    early = lambda name, factor=1: spread([factor * run.trajectory[name][by_heart(run)]
+                                           for run in runs])
     text = (f"Of {len(runs)} runs, {ever} had the study's algorithm at one of their snapshots that "
             f"predict the sign of 95% of pairs or more, and {stays} of these {ever} have it at the "
-            "end.\n\n")
+            "end.\n\nThe sign comes first. At the snapshot at which a run knew its training pairs "
+            f"and least of the others (step {early('step')}; {early('test accuracy', 100)}% of the "
+            f"other labels), it predicts the sign of {early('sign accuracy', 100)}% of all pairs, "
+            f"with ratio {early('ratio')}, gain {early('gain')} and an angle of {early('angle')} "
+            "degrees.\n\n")
     return text + table(["seed", "first knows the sign, step", "first has default +, step",
                          "snapshots with default +", "at the end"], rows)
 
@@ -179,8 +198,14 @@ def quantiles(rows, key):
     return spread([row[key] for row in rows if isinstance(row[key], float)])
 
 
-def own_share(rows):
-    return frequency(sum(abs(row["ratio"]) <= FLAT for row in rows), len(rows))
+def knows_sign(row):
+    return row["sign accuracy"] >= 0.95 and row["ratio"] is not None
+
+
+def with_default(rows, sign):
+    """How many of a sweep's rows have default + or default -."""
+    is_flat = lambda ratio: abs(ratio) <= FLAT if sign == "+" else abs(ratio) >= 1 / FLAT
+    return sum(knows_sign(row) and is_flat(row["ratio"]) for row in rows)
 
 
 def sweep_table(path):
@@ -196,42 +221,49 @@ def sweep_table(path):
             chosen = [row for row in rows if row[key] == value
                       and all(row[other] == usual[other] for other in keys if other != key)]
             mark = " (usual)" if value == usual[key] else ""
-            lines.append([key, number(value) + mark, own_share(chosen),
-                          frequency(sum(abs(r["ratio"]) >= 1 / FLAT for r in chosen), len(chosen)),
+            lines.append([key, number(value) + mark,
+                          frequency(with_default(chosen, "+"), len(chosen)),
+                          f"{with_default(chosen, '-')} of {len(chosen)}",
+                          f"{sum(map(knows_sign, chosen))} of {len(chosen)}",
                           quantiles(chosen, "ratio"), quantiles(chosen, "gain"),
                           spread([100 * row["sign accuracy"] for row in chosen]),
                           spread([100 * row["test accuracy"] for row in chosen])])
-    return rows, table(["choice", "value", "default +", "default -", "ratio", "gain",
+    return rows, table(["choice", "value", "default +", "default -", "knows the sign", "ratio", "gain",
                         "sign accuracy %", "accuracy on test pairs %"], lines)
 
 
 def findings(runs, run, sweep_rows):
     n = len(runs)
     of = lambda name: sum(algorithm(r) == name for r in runs)
-    names, all_judged = counting(runs), judged(runs)
+    names = counting(runs)
     often = [name for name in names if sum(holds(r, name) for r in runs) >= 0.9 * n]
     never = [name for name in names if not any(holds(r, name) for r in runs)]
+    listed = lambda claims: f" ({'; '.join(claims)})" if claims else ""
+    own = [r for r in runs if algorithm(r) == ALGORITHMS[0]]
+    rest = [r for r in runs if algorithm(r) != ALGORITHMS[0]]
     return "\n".join([
-        f"- **The study's algorithm is one of three.** Of {n} models trained as in the study, "
-        f"{frequency(of(ALGORITHMS[0]), n)} have it: + by default, and only a < b moves the logits. "
-        f"{frequency(of(ALGORITHMS[2]), n)} have its mirror image, and "
-        f"{frequency(of(ALGORITHMS[1]), n)} look at both sides.",
-        f"- All of them predict the sign: {spread([100 * last(r, 'sign accuracy') for r in runs])}% "
-        "of all pairs (the study: 98.55%).",
-        f"- **The linear neurons are rarely all.** The causal gain of the linear fits is "
-        f"{spread([last(r, 'gain') for r in runs])}; 1 would be the study's story. It is 0.5 or more "
-        f"in {frequency(sum(last(r, 'gain') >= 0.5 for r in runs), n)}.",
-        f"- The angle of + and - does not tell: {spread([last(r, 'angle') for r in runs])} degrees.",
-        f"- Of the {len(all_judged)} claims that are judged, {len(names)} discriminate: no model "
-        f"that knows nothing passes them. {len(often)} of these hold with nine of ten seeds or more"
-        + (f" ({'; '.join(often)})" if often else "") + f", and {len(never)} with none"
-        + (f" ({'; '.join(never)})" if never else "") + ".",
-        f"- Seed {run.seed}, shown below, has the study's algorithm with gain "
+        f"- The study's algorithm, + by default and only a < b moves the logits, is that of "
+        f"**{frequency(of(ALGORITHMS[0]), n)}** models trained as in the study; "
+        f"{of(ALGORITHMS[2])} have its mirror image, {of(ALGORITHMS[1])} look at both sides, "
+        f"{of('none')} do not know the sign of 95% of pairs. By chance: none of the models that know "
+        "nothing knows the sign.",
+        f"- Sign accuracy over all {n}: {spread([100 * last(r, 'sign accuracy') for r in runs])}% "
+        "(the study: 98.55%).",
+        f"- Causal gain of the linear fits (1: the study's story is all there is): "
+        f"{spread([last(r, 'gain') for r in own])} with the study's algorithm, "
+        f"{spread([last(r, 'gain') for r in rest])} with another; 0.5 or more in "
+        f"{frequency(sum(last(r, 'gain') >= 0.5 for r in runs), n)}.",
+        f"- Angle of + and -: {spread([last(r, 'angle') for r in own])} degrees with the study's "
+        f"algorithm, {spread([last(r, 'angle') for r in rest])} with another.",
+        f"- Of the {len(judged(runs))} claims that are judged, {len(names)} discriminate. "
+        f"{len(often)} of these hold with nine of ten seeds or more{listed(often)}, and {len(never)} "
+        f"with none{listed(never)}.",
+        f"- Seed {run.seed}, shown below: {algorithm(run)}, ratio {number(last(run, 'ratio'))}, gain "
         f"{number(last(run, 'gain'))}; {sum(holds(run, name) for name in names)} of the {len(names)} "
         "claims hold for it.",
-        f"- Over {len(sweep_rows)} more runs with other free choices, "
-        f"{own_share(sweep_rows)} have the study's algorithm; the table of the sweep says with "
-        "which.",
+        f"- Of {len(sweep_rows)} runs with other free choices, {with_default(sweep_rows, '+')} have "
+        f"the study's algorithm and {with_default(sweep_rows, '-')} its mirror image; "
+        "[the sweep](#what-decides-it-a-sweep-over-the-free-choices) says with which.",
     ])
 
 
@@ -258,7 +290,9 @@ def main():
     seeds = lambda runs: ", ".join(str(r.seed) for r in runs)
     print(PAGE.substitute(
         findings=findings(full, run, sweep_rows), study=STUDY, date=options.date,
-        machine=options.machine, full_seeds=seeds(full), quick_seeds=seeds(quick), flat=FLAT,
+        machine=options.machine, memorising=frequency(sum(
+            any(null["model"] == "memorising" for null in next(iter(r.claims.values()))["nulls"])
+            for r in full), len(full)) + " of these runs", full_seeds=seeds(full), quick_seeds=seeds(quick), flat=FLAT,
         shown=run.seed, shown_rule=", for which most of the claims that count hold, and of these the "
         "one with the largest gain", n=len(full),
         shown_findings="\n".join(json.loads((options.results / f"full-seed{run.seed}" /

@@ -7,15 +7,15 @@
 namespace subtraction {
 
 inline void path_check(const AtEquals& at, Report& report) {
-  const Score s = at.score_replaced(kResidPost, in_double(at.mlp_out));
-  report.add(judge(
-      {.claim = "only the MLP writes to the logits: loss ratio, accuracy",
-       .study_says = "other paths are negligible",
-       .unit = "-, %",
-       .definition = "hook_resid_post at '=' is the MLP's output alone; sign loss "
-                     "divided by that before"},
-      {s.loss / at.base.loss, s.accuracy},
-      {{within_factor(1.0, 1.25), within_factor(1.0, 3.0)}, {within(98.55, 1.0), {95.0, 100.0}}}));
+  const auto logits = at.logits_replaced(kResidPost, in_double(at.mlp_out));
+  report.add(judge({.claim = "only the MLP writes to the logits: loss ratio, change",
+                    .study_says = "other paths are negligible",
+                    .definition = "hook_resid_post at '=' is the MLP's output alone: sign loss "
+                                  "divided by that before; root mean square of the change of "
+                                  "logit_- - logit_+, divided by its standard deviation over all "
+                                  "pairs"},
+                   {score(logits).loss / at.base.loss, relative_change(at.logits, logits)},
+                   {{{0.0, 1.25}, {0.0, 2.0}}, {{0.0, 0.1}, {0.0, 0.3}}}));
 }
 
 /// Without the embeddings of a and b, positions and biases are left: the logits at "=" are

@@ -1,13 +1,16 @@
 // The study's model and how it is trained.
 #pragma once
 
+#include <cmath>
+#include <vector>
+
 #include "../common/study.hpp"
 #include "task.hpp"
 
 namespace subtraction {
 
-/// What the study does not say is in `choices`, with our values. The study trains on 30% of the
-/// pairs.
+/// What the study does not say, with our values. The fraction, the weight decay and the optimiser
+/// are those of its author's post before it ("first steps"); the epochs are ours.
 inline study::Choices choices() {
   return {{"epochs", 2000, "passes over the training pairs"},
           {"training_fraction", 0.3, "of the 10,000 pairs"},
@@ -25,7 +28,7 @@ inline std::vector<study::Preset> presets() {
            .warning = "`quick` trains for 50 epochs, to see that all works. Its models predict the "
                       "sign, but not\nby the study's algorithm, which forms in long training: for "
                       "that, use --preset full."},
-          {.name = "full", .help = "as the study"}};
+          {.name = "full", .help = "as the study, as far as it is known"}};
 }
 
 /// One layer, four heads, no layer norm, biases, ReLU. AdamW with a largest learning rate of 5e-3
@@ -52,7 +55,12 @@ inline study::Setup setup(const study::Choices& choose, hooked::Seed seed) {
     hooked::fail<hooked::ConfigError>("training_fraction is ", fraction,
                                       ", it must be between 0 and 1");
   }
-  s.part = hooked::split(s.all, static_cast<Index>(std::llround(fraction * kPairs)), seed);
+  const auto training = static_cast<Index>(std::llround(fraction * kPairs));
+  if (training < 1 || training >= kPairs) {
+    hooked::fail<hooked::ConfigError>("training_fraction is ", fraction, ": of the ", kPairs,
+                                      " pairs some must be for training and some for testing");
+  }
+  s.part = hooked::split(s.all, training, seed);
   if (sign != 0.5) {
     s.part.train.weights = Tensor<float>({s.part.train.size(), 2});
     for (Index i = 0; i < s.part.train.size(); ++i) {

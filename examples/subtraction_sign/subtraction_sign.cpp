@@ -61,11 +61,12 @@ void the_algorithm(const AtEquals& at, const NeuronFits& fits, double number_acc
   const auto difference = sign_difference(at.logits);
   const double ratio = ratio_of_sides(difference);
   const double gain = causal_gain(at.pre, difference, fits, logit_weights(at.model));
-  const std::string algorithm = algorithm_of(ratio);
+  const std::string algorithm = algorithm_of(at.base.accuracy, ratio);
   report.add(Claim{.claim = "algorithm",
                    .study_says = "default +",
                    .measured = algorithm,
-                   .definition = "by the ratio of sides: default + where it is at most 0.35, "
+                   .definition = "none where the sign is known for less than 95% of the pairs; "
+                                 "else by the ratio of sides: default + where it is at most 0.35, "
                                  "default - where it is at least 1 / 0.35, else two-sided"});
   report.add(judge({.claim = "270 neurons: causal gain of the linear fits",
                     .study_says = "predicts using these linear functions",
@@ -134,6 +135,7 @@ const study::Study& subtraction_sign() {
       .setup = setup,
       .analyse = analyse,
       .track = track,
+      .about = {0},  // the sign
       .memorising_epochs = 200};
   return study;
 }

@@ -18,8 +18,8 @@ struct HowToRun {
   bool resume = false;
 };
 
-/// Trains, and says how it went: {"steps", "seconds", "train accuracy", "test accuracy"} and what
-/// the study tracks. Throws what is wrong with the choices or the run.
+/// Trains, and says how it went: {"steps taken", "seconds", "train accuracy", "test accuracy"} and
+/// what the study tracks. Throws what is wrong with the choices or the run.
 inline json result_of(study::Study study, const std::string& preset, const Run& run,
                       const std::filesystem::path& directory, const HowToRun& how) {
   study.snapshots = 0;
@@ -35,7 +35,7 @@ inline json result_of(study::Study study, const std::string& preset, const Run& 
   const auto accuracy = [&](const hooked::Dataset& part) {
     return hooked::rounded(evaluate(model, part, {}, {.threads = how.threads}).accuracy);
   };
-  json result{{"steps", facts.at("steps")},
+  json result{{"steps taken", facts.at("steps")},
               {"seconds", facts.at("seconds")},
               {"train accuracy", accuracy(setup.part.train)},
               {"test accuracy", accuracy(setup.part.test)}};

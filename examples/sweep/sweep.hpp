@@ -75,7 +75,8 @@ inline std::vector<std::vector<std::pair<std::string, double>>> combinations(
 
 /// Reads {"study": NAME, "preset": NAME, "choices": {CHOICE: VALUE}, "grids": [{CHOICE: [VALUE,
 /// ...]}, ...], "seeds": [0]}: all combinations of each grid, one grid after the other, the seed
-/// changing first. Only the shape is judged: a value may be a mistake of one run alone.
+/// changing first; a grid's value takes the place of that in `choices`. Only the shape is judged: a
+/// value may be a mistake of one run alone.
 inline Sweep read_sweep(const json& file, const std::string& label) {
   check_keys(file, {"study", "preset", "choices", "grids", "seeds"}, label);
   const auto text_of = [&](const char* key) {
@@ -100,7 +101,9 @@ inline Sweep read_sweep(const json& file, const std::string& label) {
   const auto chosen_in_all = combinations(base, label + ": choices").front();
 
   const json grids = file.value("grids", json::array({json::object()}));
-  if (!grids.is_array()) fail<FormatError>(label, ": grids must be a list, found ", grids.dump());
+  if (!grids.is_array() || grids.empty()) {
+    fail<FormatError>(label, ": grids must be a list of grids, found ", grids.dump());
+  }
   const json seeds = file.value("seeds", json::array({0U}));
   const auto is_seed = [](const json& seed) { return seed.is_number_unsigned(); };
   if (!seeds.is_array() || seeds.empty() || !std::all_of(seeds.begin(), seeds.end(), is_seed)) {

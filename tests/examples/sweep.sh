@@ -28,7 +28,7 @@ for row in csv.DictReader(open(sys.argv[1])):
 # The example: attention alone against the whole model, two learning rates, two seeds.
 "$program" "$example" --out "$folder/example" --threads 1 >"$folder/said" ||
   complain "the example fails: $(cat "$folder/said")"
-expected="run,attn_only,lr,seed,steps,seconds,train accuracy,test accuracy,train loss,test loss,status,error"
+expected="run,attn_only,lr,seed,steps taken,seconds,train accuracy,test accuracy,train loss,test loss,status,error"
 [ "$(head -n 1 "$folder/example/summary.csv")" = "$expected" ] || complain "other columns"
 [ "$(grep -c ',200,[0-9.e-]*,.*,done,$' "$folder/example/summary.csv")" = 8 ] ||
   complain "not eight runs of 200 steps: $(cat "$folder/example/summary.csv")"

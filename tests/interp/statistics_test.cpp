@@ -26,6 +26,7 @@ TEST_CASE("The median is numpy's", "[statistics]") {
   CHECK(median({4.0, 1.0, 2.0, 3.0}) == 2.5);
   CHECK(median({7.0}) == 7.0);
   CHECK(std::isnan(median({})));
+  CHECK(std::isnan(median({1.0, std::nan(""), 2.0})));
 }
 
 TEST_CASE("The strongest frequency of waves, ramps and constants", "[periodicity]") {
@@ -50,6 +51,10 @@ TEST_CASE("The strongest frequency of waves, ramps and constants", "[periodicity
   const auto product = [](double a, double b) { return (a - 4.5) * (b - 4.5); };
   CHECK(strongest_frequency(square(10, product)).share == Approx(0.0).margin(1e-12));
   CHECK(strongest_frequency(Tensor<float>({4, 4}, 3.0f)).share == 0.0);
+  CHECK(std::isnan(strongest_frequency(Tensor<float>({4, 4}, std::nanf(""))).share));
+  CHECK(strongest_frequency(square(10, [&](double a, double b) {
+          return 1e9 + alternating(a, b);
+        })).share == Approx(1.0));
   CHECK_THROWS_WITH(strongest_frequency(Tensor<float>({2, 3})),
                     "strongest_frequency: f is [2, 3], it must be a square [n, n]");
   CHECK_THROWS_WITH(strongest_frequency(Tensor<float>({4, 4}), 3),

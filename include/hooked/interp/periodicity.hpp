@@ -20,8 +20,8 @@ struct Frequency {
 /// The frequency of `least` cycles or more that explains most of the variance of f [n, n] along
 /// its two axes: with the means of f over either axis, l_1 and l_2, and their discrete Fourier
 /// transforms L, the share of k cycles is 2 (|L_1(k)|^2 + |L_2(k)|^2) / (n^2 var f), without the 2
-/// at k = n / 2. A constant f has share 0. Throws ShapeError unless f is a square of at least 2 x 2
-/// and `least` is from 1 to n / 2.
+/// at k = n / 2. A constant f has share 0, one with a NaN has NaN. Throws ShapeError unless f is a
+/// square of at least 2 x 2 and `least` is from 1 to n / 2.
 template <TensorLike X>
 Frequency strongest_frequency(const X& f, Index least = 1) {
   const Index n = f.rank() == 2 ? f.size(0) : 0;
@@ -33,14 +33,16 @@ Frequency strongest_frequency(const X& f, Index least = 1) {
   }
   const auto real = [](Index i) { return static_cast<double>(i); };
   Tensor<double> lines({2, n}), cosine({n}), sine({n});
-  double mean = 0.0, squares = 0.0;
-  for_each_element(f.view(), [&](Index i, const auto& element) {
-    const auto v = static_cast<double>(element);
-    lines(0, i / n) += v / real(n), lines(1, i % n) += v / real(n);
-    mean += v / real(n * n), squares += v * v / real(n * n);
+  double mean = 0.0, variance = 0.0;
+  for_each_element(f.view(), [&](Index, const auto& element) {
+    mean += static_cast<double>(element) / real(n * n);
   });
-  const double variance = squares - mean * mean;
-  if (!(variance > 0)) return {};
+  for_each_element(f.view(), [&](Index i, const auto& element) {
+    const double v = static_cast<double>(element) - mean;
+    lines(0, i / n) += v / real(n), lines(1, i % n) += v / real(n);
+    variance += v * v / real(n * n);
+  });
+  if (!(variance > 0)) return {0, variance};  // 0, or NaN where f has one
   for (Index i = 0; i < n; ++i) {
     const double angle = 2.0 * std::numbers::pi * real(i) / real(n);
     cosine(i) = std::cos(angle), sine(i) = std::sin(angle);
