@@ -54,6 +54,7 @@ CASES = {  # what is said of it, a source or a file, flags
     "quickstart": ("examples/quickstart.cpp", []),
     "quickstart_compiled": ("examples/quickstart.cpp", [COMPILED]),
     "quickstart_unoptimised": ("examples/quickstart.cpp", ["-O0"]),
+    "quickstart_checked": ("examples/quickstart.cpp", ["-fsyntax-only"]),
     "study_compiled": ("examples/subtraction_sign/subtraction_sign.cpp", [COMPILED, "-O1"]),
     "empty": ("empty", []),
     "tensors": ("tensors", []),
