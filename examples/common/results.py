@@ -58,7 +58,9 @@ def sweep_of(path):
 def number(x, digits=3):
     if x is None:
         return "none"
-    return x if isinstance(x, str) else f"{x:.{digits}g}"
+    if isinstance(x, str):
+        return x
+    return f"{x:.0f}" if 1000 <= abs(x) < 1e9 else f"{x:.{digits}g}"
 
 
 def spread(numbers):
