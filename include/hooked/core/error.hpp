@@ -1,7 +1,8 @@
 // The errors that hooked throws, and the one helper that words them.
 #pragma once
 
-#include <charconv>
+#include <cstdio>
+#include <cstdlib>
 #include <initializer_list>
 #include <sstream>
 #include <stdexcept>
@@ -84,10 +85,15 @@ std::string text(const Parts&... parts) {
   return detail::joined({parts...});
 }
 
-/// The fewest digits that give `x` again: 0.2 is "0.2".
+/// The fewest digits that give `x` again: 0.2 is "0.2". (Not every standard library has
+/// std::to_chars for it.)
 inline std::string exact_text(double x) {
   char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
+  for (int precision = 1; precision <= 17; ++precision) {
+    std::snprintf(digits, sizeof digits, "%.*g", precision, x);
+    if (std::strtod(digits, nullptr) == x) break;
+  }
+  return digits;
 }
 
 /// Throws `E` with the joined parts. Cold and out of line, so that a check costs one branch.
