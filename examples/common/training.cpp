@@ -95,8 +95,8 @@ std::vector<Snapshot> snapshots_in(const fs::path& out) {
   if (!fs::exists(out / "snapshots")) return snapshots;
   for (const auto& file : fs::directory_iterator(out / "snapshots")) {
     Index step = 0;
-    if (file.path().extension() != ".safetensors")
-      continue;  // half written by a run that was killed
+    // A run that was killed may have left one half written, under another ending.
+    if (file.path().extension() != ".safetensors") continue;
     if (std::sscanf(file.path().filename().string().c_str(), "step-%td.safetensors", &step) == 1) {
       snapshots.push_back({step, file.path()});
     }

@@ -270,7 +270,7 @@ def findings(runs, run, sweep_rows):
     rest = [r for r in runs if algorithm(r) != ALGORITHMS[0]]
     return "\n".join([
         f"- The study's algorithm, + by default and only a < b moves the logits, is that of "
-        f"**{frequency(of(ALGORITHMS[0]), n)}** models trained as in the study; "
+        f"**{frequency(of(ALGORITHMS[0]), n)}** models trained as the study's, as far as that is known; "
         f"{of(ALGORITHMS[2])} have its mirror image, {of(ALGORITHMS[1])} look at both sides, "
         f"{of('none')} predict less than 95% of the signs. "
         f"{sum(ever_own(r) for r in runs)} had it at some snapshot, "

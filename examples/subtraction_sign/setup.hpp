@@ -46,7 +46,11 @@ inline study::Setup setup(const study::Choices& choose, hooked::Seed seed) {
              .act_fn = hooked::Activation::relu,
              .normalization = hooked::Normalization::none};
   s.all = all_pairs();
-  s.model.initializer_range = choose["initial_scale"] * s.model.resolved().initializer_range;
+  const double scale = choose["initial_scale"];
+  if (!(scale > 0)) {
+    hooked::fail<hooked::ConfigError>("initial_scale is ", scale, ", it must be above 0");
+  }
+  s.model.initializer_range = scale * s.model.resolved().initializer_range;
   const double sign = choose["sign_weight"], fraction = choose["training_fraction"];
   if (!(sign > 0 && sign < 1)) {
     hooked::fail<hooked::ConfigError>("sign_weight is ", sign, ", it must be between 0 and 1");

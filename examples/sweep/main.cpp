@@ -93,9 +93,8 @@ bool run(const Options& options, const hooked::Ranks& ranks) {
 int main(int argc, char** argv) {
   sweep::Options options;
   CLI::App app(
-      "Train a study's model for every combination of choices and seeds in FILE. Exit status: 0, "
-      "or "
-      "1 when something is wrong, or 2 when some of the runs failed.");
+      "Train a study's model for every combination of choices and seeds in FILE. "
+      "Exit status: 0, or 1 when something is wrong, or 2 when some of the runs failed.");
   app.add_option("FILE", options.file, "what to try, as in examples/sweep/example.json")
       ->required();
   app.add_option("--out", options.out, "where everything is written; summary.csv is the table")

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -105,7 +106,10 @@ inline Sweep read_sweep(const json& file, const std::string& label) {
     fail<FormatError>(label, ": grids must be a list of grids, found ", grids.dump());
   }
   const json seeds = file.value("seeds", json::array({0U}));
-  const auto is_seed = [](const json& seed) { return seed.is_number_unsigned(); };
+  const auto is_seed = [](const json& seed) {
+    return seed.is_number_unsigned() &&
+           seed.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max();
+  };
   if (!seeds.is_array() || seeds.empty() || !std::all_of(seeds.begin(), seeds.end(), is_seed)) {
     fail<FormatError>(label, ": seeds must be a list of whole numbers from 0, found ",
                       seeds.dump());

@@ -20,6 +20,7 @@ refuses() { # refuses TEXT ARGUMENT...
 refuses "--out is required" --preset quick
 refuses "medium not in {quick,full}" --preset medium --out "$folder/run"
 refuses "training_fraction is 1, it must be between 0 and 1" --training-fraction 1 --out "$folder/made"
+refuses "initial_scale is 0, it must be above 0" --initial-scale 0 --out "$folder/made"
 refuses "sign_weight is 0, it must be between 0 and 1" --sign-weight 0 --out "$folder/made"
 refuses "not in range 0 to 256" --threads -3 --out "$folder/run"
 refuses "-1 not in range" --seed -1 --out "$folder/run"
