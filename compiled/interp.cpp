@@ -7,9 +7,10 @@ namespace hooked {
 
 #define HOOKED_INSTANTIATE(T)                                                                      \
   template CachedRun<T> collect_at(const Transformer<T>&, View<const Token>, Token,                \
-                                   const std::vector<std::string>&, const std::vector<Hook<T>>&);  \
+                                   const std::vector<std::string>&, const std::vector<Hook<T>>&,   \
+                                   int);                                                           \
   template Tensor<T> logits_with(const Transformer<T>&, View<const Token>, Token,                  \
-                                 const std::string&, View<const T>);                               \
+                                 const std::string&, View<const T>, int);                          \
   template Tensor<T> activations(const Transformer<T>&, const std::string&, View<const Token>);    \
   template Tensor<T> sweep(const Transformer<T>&, View<const Token>, const std::string&,           \
                            const std::vector<Place>&, const ActivationCache<T>&, const Metric<T>&, \

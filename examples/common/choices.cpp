@@ -1,9 +1,23 @@
+#include <algorithm>
 #include <cmath>
 
 #include "hooked/core/names.hpp"
 #include "study.hpp"
 
 namespace study {
+
+nlohmann::ordered_json Value::to_json() const {
+  return is_word() ? nlohmann::ordered_json(word()) : nlohmann::ordered_json(number());
+}
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& name, const Value& value, bool wants_word) {
+  hooked::fail<hooked::ConfigError>(name, " is ", value.to_json().dump(), ", it must be ",
+                                    wants_word ? "a word" : "a number");
+}
+
+}  // namespace
 
 const Choice& Choices::find(const std::string& name) const {
   std::vector<std::string> names;
@@ -15,25 +29,45 @@ const Choice& Choices::find(const std::string& name) const {
                                   "\"; the nearest are: ", hooked::nearest_names(name, names));
 }
 
+const Choice& Choices::find_as(const std::string& name, bool is_word) const {
+  const Choice& choice = find(name);
+  if (choice.value.is_word() != is_word) refuse(choice.name, choice.value, is_word);
+  return choice;
+}
+
+double Choices::operator[](const std::string& name) const {
+  return find_as(name, false).value.number();
+}
+
+const std::string& Choices::word(const std::string& name) const {
+  return find_as(name, true).value.word();
+}
+
 Index Choices::count(const std::string& name) const {
-  const double value = find(name).value;
+  const double value = (*this)[name];
   if (value != std::floor(value) || std::abs(value) > 1e15) {
     hooked::fail<hooked::ConfigError>(name, " is ", value, ", it must be a whole number");
   }
   return static_cast<Index>(value);
 }
 
-Choices Choices::with(const std::vector<std::pair<std::string, double>>& values) const {
+Choices Choices::with(const Chosen& values) const {
   Choices changed = *this;
   for (const auto& [name, value] : values) {
-    const auto place = &find(name) - all_.data();
+    const Choice& choice = find(name);
+    const auto place = &choice - all_.data();
+    if (value.is_word() == choice.words.empty()) refuse(name, value, !choice.words.empty());
+    if (value.is_word() &&
+        std::find(choice.words.begin(), choice.words.end(), value.word()) == choice.words.end()) {
+      hooked::fail<hooked::NameError>(name, " is \"", value.word(), "\"; the nearest are: ",
+                                      hooked::nearest_names(value.word(), choice.words));
+    }
     changed.all_[static_cast<std::size_t>(place)].value = value;
   }
   return changed;
 }
 
-Choices choices_of(const Study& study, const std::string& preset,
-                   const std::vector<std::pair<std::string, double>>& values) {
+Choices choices_of(const Study& study, const std::string& preset, const Chosen& values) {
   std::vector<std::string> names;
   for (const Preset& known : study.presets) {
     if (known.name == preset || preset.empty())

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
-#include <optional>
 
 namespace study {
 
@@ -38,12 +37,20 @@ CommandLine read_command_line(const Study& study, int argc, char** argv) {
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   app.add_flag("--resume", options.resume, "go on from the last checkpoint in --out");
-  std::vector<std::pair<std::string, std::optional<double>>> chosen;
-  for (const Choice& choice : study.choices) chosen.emplace_back(choice.name, std::nullopt);
-  auto value = chosen.begin();
+  Chosen values;
   for (const Choice& choice : study.choices) {
-    app.add_option(option_of(choice.name), (value++)->second, choice.help + " (else the preset's)")
-        ->check(CLI::Number);
+    const std::string help = choice.help + " (else the preset's)";
+    if (choice.words.empty()) {
+      app.add_option_function<double>(
+             option_of(choice.name),
+             [&](const double& number) { values.emplace_back(choice.name, number); }, help)
+          ->check(CLI::Number);
+    } else {
+      app.add_option_function<std::string>(
+             option_of(choice.name),
+             [&](const std::string& word) { values.emplace_back(choice.name, word); }, help)
+          ->check(CLI::IsMember(choice.words));
+    }
   }
   try {
     app.parse(argc, argv);
@@ -52,10 +59,6 @@ CommandLine read_command_line(const Study& study, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "%s: %s (--help lists the options)\n", study.name.c_str(), error.what());
     return {.options = std::move(options), .ends = true, .status = 1};
-  }
-  std::vector<std::pair<std::string, double>> values;
-  for (const auto& [name, given] : chosen) {
-    if (given) values.emplace_back(name, *given);
   }
   options.choices = choices_of(study, options.preset, values);
   return line;

@@ -97,6 +97,15 @@ def frequency(k, n):
     return f"{k} of {n} ({100 * low:.0f} to {100 * high:.0f}%)"
 
 
+def fisher(k, n, others_k, others_n):
+    """Fisher's exact test, two-sided: how likely a table at least as uneven as k of n beside others_k
+    of others_n is when both have one frequency."""
+    hits, all_n = k + others_k, n + others_n
+    ways = lambda i: math.comb(n, i) * math.comb(others_n, hits - i)
+    possible = range(max(0, hits - others_n), min(n, hits) + 1)
+    return sum(ways(i) for i in possible if ways(i) <= ways(k)) / math.comb(all_n, hits)
+
+
 def holds(run, name):
     return run.claims[name]["verdict"] in HOLDS
 

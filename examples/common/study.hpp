@@ -6,9 +6,12 @@
 #include <filesystem>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "hooked/io/json.hpp"
 #include "hooked/nn/transformer.hpp"
 #include "hooked/report/report.hpp"
 #include "hooked/train/dataset.hpp"
@@ -18,37 +21,62 @@ namespace study {
 
 using hooked::Index;
 
+/// The value of a choice: a number, or one of a few words.
+class Value {
+ public:
+  template <class Number>
+  requires std::is_arithmetic_v<Number> Value(Number number)
+      : value_(static_cast<double>(number)) {}
+  Value(const char* word) : value_(std::string(word)) {}
+  Value(std::string word) : value_(std::move(word)) {}
+
+  bool is_word() const { return std::holds_alternative<std::string>(value_); }
+  double number() const { return std::get<double>(value_); }
+  const std::string& word() const { return std::get<std::string>(value_); }
+  nlohmann::ordered_json to_json() const;
+
+ private:
+  std::variant<double, std::string> value_;
+};
+using Chosen = std::vector<std::pair<std::string, Value>>;  // values by the names of choices
+
 /// What somebody is free to choose about a run, by name: each is an option of the command line
 /// (weight_decay: --weight-decay), is kept in run.json, and can be swept.
 struct Choice {
   std::string name;
-  double value;
+  Value value;
   std::string help = "";
+  std::vector<std::string> words = {};  // of which the value is one; none: it is a number
 };
 class Choices {
  public:
   Choices(std::initializer_list<Choice> choices) : all_(choices) {}
 
-  /// Throws NameError, naming the nearest, for a choice that there is not.
-  double operator[](const std::string& name) const { return find(name).value; }
+  /// A choice that is a number. Throws NameError, naming the nearest, for one that there is not,
+  /// ConfigError for a word.
+  double operator[](const std::string& name) const;
+  /// A choice that is a word. Throws NameError for one that there is not, ConfigError for a number.
+  const std::string& word(const std::string& name) const;
   /// A choice that must be a whole number.
   /// Throws ConfigError where it is not.
   Index count(const std::string& name) const;
-  /// The same choices with some values replaced. Throws NameError for a name that there is not.
-  Choices with(const std::vector<std::pair<std::string, double>>& values) const;
+  /// The same choices with some values replaced. Throws NameError for a name or a word that there
+  /// is not, ConfigError for a word in place of a number, or the other way round.
+  Choices with(const Chosen& values) const;
 
   std::vector<Choice>::const_iterator begin() const { return all_.begin(); }
   std::vector<Choice>::const_iterator end() const { return all_.end(); }
 
  private:
   const Choice& find(const std::string& name) const;
+  const Choice& find_as(const std::string& name, bool is_word) const;
   std::vector<Choice> all_;
 };
 
 /// A named set of values for the choices.
 struct Preset {
   std::string name, help;
-  std::vector<std::pair<std::string, double>> values = {};
+  Chosen values = {};
   std::string warning = "";  // what its results do not show; stands above the table
 };
 
@@ -64,6 +92,7 @@ struct Setup {
 struct Subject {
   const hooked::Transformer<float>& model;
   const Setup& setup;
+  int threads = 0;  ///< as in hooked::RunOptions
 };
 
 /// Numbers by name, in the order of their columns.
@@ -103,7 +132,6 @@ struct Options {
 
 /// The choices of a preset, which may be "" for the first, with some values replaced.
 /// Throws NameError for a preset or a choice that there is not.
-Choices choices_of(const Study& study, const std::string& preset,
-                   const std::vector<std::pair<std::string, double>>& values);
+Choices choices_of(const Study& study, const std::string& preset, const Chosen& values);
 
 }  // namespace study

@@ -86,7 +86,8 @@ class Keeper {
 
 json run_facts(const Study& study, const Options& options) {
   json facts{{"study", study.name}, {"preset", options.preset}, {"seed", options.seed}};
-  for (const Choice& choice : options.choices) facts["choices"][choice.name] = choice.value;
+  for (const Choice& choice : options.choices)
+    facts["choices"][choice.name] = choice.value.to_json();
   return facts;
 }
 

@@ -15,7 +15,7 @@ Trajectory trajectory_of(const Study& study, const Options& options, const Setup
       return evaluate(model, part, {}, {.threads = options.threads});
     };
     trajectory.push_back({snapshot, evaluated(setup.part.train), evaluated(setup.part.test),
-                          study.track({model, setup})});
+                          study.track({model, setup, options.threads})});
   }
   return trajectory;
 }

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "hooked/core/linalg.hpp"
 #include "hooked/core/lstsq.hpp"
+#include "hooked/core/random.hpp"
 #include "neurons.hpp"
 
 namespace subtraction {
@@ -70,22 +72,53 @@ inline double boundary(const Tensor<double>& difference) {
 /// the boundary moves. 1: the fits tell all; 0: nothing. Neurons reach the logits through W_logit
 /// alone, so logit_- - logit_+ grows by sum_i (ReLU(pre_i + m_i d) - ReLU(pre_i)) (W_logit[i, -] -
 /// W_logit[i, +]).
-inline double causal_gain(const Tensor<float>& pre, const Tensor<double>& difference,
-                          const NeuronFits& fits, const Tensor<float>& W_logit) {
-  constexpr double kShift = 10.0;
-  const auto n = static_cast<Index>(fits.important.size());
-  const auto x = in_double(take(pre, 1, fits.important));           // [10000, 270]
-  const auto boosts = in_double(take(W_logit, 0, fits.important));  // [270, token]
-  Eigen::RowVectorXd m(n);
-  for (Index k = 0; k < n; ++k) m[k] = fits.m(fits.important[static_cast<std::size_t>(k)]);
-  const Eigen::VectorXd boost = boosts.matrix().col(kMinus) - boosts.matrix().col(kPlus);
-  const auto boundary_at = [&](double d) {
-    Tensor<double> shifted = difference;
-    const auto after = (x.matrix().rowwise() + d * m).cwiseMax(0.0);
-    shifted.matrix().row(0) += ((after - x.matrix().cwiseMax(0.0)) * boost).transpose();
-    return boundary(shifted);
-  };
-  return (boundary_at(kShift) - boundary_at(-kShift)) / (2.0 * kShift);
-}
+class CausalGain {
+ public:
+  CausalGain(const Tensor<float>& pre, const Tensor<double>& difference, const NeuronFits& fits,
+             const Tensor<float>& W_logit)
+      : difference_(difference), pre_(in_double(take(pre, 1, fits.important))) {
+    const auto boosts = in_double(take(W_logit, 0, fits.important));  // [270, token]
+    boost_ = boosts.matrix().col(kMinus) - boosts.matrix().col(kPlus);
+    for (const Index i : fits.important) slopes_.push_back(fits.m(i));
+  }
+
+  double operator()() const { return with(slopes_); }
+
+  /// Control: the mean size of the gain over five draws in which the 270 deal their slopes out
+  /// among each other.
+  double with_dealt_slopes() const {
+    constexpr int kDraws = 5;
+    hooked::Random random({0}, "dealt slopes");
+    double total = 0.0;
+    for (int draw = 0; draw < kDraws; ++draw) {
+      std::vector<Index> order(slopes_.size());
+      std::iota(order.begin(), order.end(), Index{0});
+      random.permutation(order);
+      std::vector<double> dealt;
+      for (const Index i : order) dealt.push_back(slopes_[static_cast<std::size_t>(i)]);
+      total += std::abs(with(dealt)) / kDraws;
+    }
+    return total;
+  }
+
+ private:
+  double with(const std::vector<double>& slopes) const {
+    constexpr double kShift = 10.0;
+    const Eigen::Map<const Eigen::RowVectorXd> m(slopes.data(), static_cast<Index>(slopes.size()));
+    const auto x = pre_.matrix();
+    const auto boundary_at = [&](double d) {
+      Tensor<double> shifted = difference_;
+      const auto after = (x.rowwise() + d * m).cwiseMax(0.0);
+      shifted.matrix().row(0) += ((after - x.cwiseMax(0.0)) * boost_).transpose();
+      return boundary(shifted);
+    };
+    return (boundary_at(kShift) - boundary_at(-kShift)) / (2.0 * kShift);
+  }
+
+  Tensor<double> difference_;   // logit_- - logit_+ [10000]
+  Tensor<double> pre_;          // [10000, 270]
+  Eigen::VectorXd boost_;       // of the 270
+  std::vector<double> slopes_;  // m of the 270
+};
 
 }  // namespace subtraction

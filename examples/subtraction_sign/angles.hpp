@@ -31,7 +31,7 @@ inline void angle_matrix(const AtEquals& at, const NeuronFits& fits, Report& rep
       acute += angles(i, j) < 90.0f ? 1.0 : 0.0;
   }
   report.add(judge({.claim = "pairs of numbers that are partially aligned",
-                    .study_says = "most",
+                    .study_says = "most ... are at least partially aligned",
                     .unit = "%",
                     .definition = "share of the 4,950 pairs of columns 0..99 at less than 90 "
                                   "degrees; by chance it would be 50"},
@@ -42,7 +42,7 @@ inline void angle_matrix(const AtEquals& at, const NeuronFits& fits, Report& rep
     opposite += W_logit(i, kMinus) > 0 && W_logit(i, kPlus) < 0 ? 1.0 : 0.0;
   }
   report.add(judge({.claim = "270 neurons: boost - and throttle +",
-                    .study_says = "most",
+                    .study_says = "most ... simultaneously boost the - logit",
                     .unit = "%",
                     .definition = "share of the 270 with W_logit[i, -] > 0 > W_logit[i, +]; by "
                                   "chance it would be at most 50"},

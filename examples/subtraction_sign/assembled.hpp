@@ -57,7 +57,7 @@ inline void assembled_model(const AtEquals& at, const NeuronFits& fits, const He
   const Score s = at.score_replaced(kPre, assembled);
   report.add(judge(
       {.claim = "assembled model: accuracy lost, R2 against linear fits",
-       .study_says = "the form of the algorithm",
+       .study_says = "roughly of the form",
        .unit = "points, %",
        .definition = "hook_pre of all 512 neurons at '=' is put together from mean "
                      "attention, a straight line for each head's map and all constants: "

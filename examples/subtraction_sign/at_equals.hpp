@@ -83,12 +83,13 @@ struct AtEquals {
   Tensor<float> pre, post;  // [10000, neuron]
   Tensor<float> mlp_out;    // [10000, d_model]
   Tensor<float> pattern;    // [10000, head, key]: attention of "=" to a, -, b, =
+  int threads;
   Score base;
 
   explicit AtEquals(const study::Subject& subject)
-      : model(subject.model), prompts(prompts_of(subject.setup.all)) {
+      : model(subject.model), prompts(prompts_of(subject.setup.all)), threads(subject.threads) {
     auto [out, cache] =
-        collect_at(model, prompts, kPositionEquals, {kPre, kPost, kMlpOut, kPattern});
+        collect_at(model, prompts, kPositionEquals, {kPre, kPost, kMlpOut, kPattern}, {}, threads);
     logits = std::move(out);
     pre = cache[kPre], post = cache[kPost], mlp_out = cache[kMlpOut], pattern = cache[kPattern];
     base = score(logits);
@@ -96,7 +97,7 @@ struct AtEquals {
 
   /// Logits at "=" in a run with hooks.
   Tensor<float> logits_hooked(const std::vector<Hook<float>>& hooks) const {
-    return collect_at(model, prompts, kPositionEquals, {}, hooks).logits;
+    return collect_at(model, prompts, kPositionEquals, {}, hooks, threads).logits;
   }
   Score score_with(const std::vector<Hook<float>>& hooks) const {
     return score(logits_hooked(hooks));
@@ -104,7 +105,7 @@ struct AtEquals {
   /// Logits at "=" when the activation of `site` there is `values` [10000, width].
   Tensor<float> logits_replaced(const std::string& site, const Tensor<double>& values) const {
     const auto as_float = hooked::map(values, [](double v) { return static_cast<float>(v); });
-    return logits_with(model, prompts, kPositionEquals, site, as_float);
+    return logits_with(model, prompts, kPositionEquals, site, as_float, threads);
   }
   Score score_replaced(const std::string& site, const Tensor<double>& values) const {
     return score(logits_replaced(site, values));

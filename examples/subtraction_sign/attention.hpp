@@ -59,7 +59,7 @@ inline void attention_patterns(const AtEquals& at, const HeadRoles& heads, Repor
   const Rule always{{0.9, 1.0}, {0.9, 1.0}}, never{{0.0, 0.05}, {0.0, 0.05}};
   report.add(
       judge({.claim = "'only' heads: attention to their and the other operand",
-             .study_says = "always, never",
+             .study_says = "always attends to ... and never",
              .definition = "mean A^h[3, key] over all pairs: only a to a, only b to b; only a "
                            "to b, only b to a"},
             {to(1, kPositionA), to(2, kPositionB), to(1, kPositionB), to(2, kPositionA)},
@@ -90,7 +90,7 @@ inline void attention_patterns(const AtEquals& at, const HeadRoles& heads, Repor
 inline void minus_position(const AtEquals& at, Report& report) {
   const auto logits = at.logits_hooked({hooked::zero(kResidPre, {.positions = {kPositionMinus}})});
   report.add(judge({.claim = "'-' position to zero: loss ratio, change of the logits",
-                    .study_says = "essentially no change",
+                    .study_says = "essentially no change in loss",
                     .definition = "hook_resid_pre is 0 at position 1: sign loss divided by that "
                                   "before; root mean square of the change of logit_- - logit_+, "
                                   "divided by its standard deviation over all pairs"},

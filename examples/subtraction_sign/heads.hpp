@@ -96,7 +96,7 @@ inline void head_maps(const HeadMaps& maps, const NeuronFits& fits, const HeadRo
   const Rule small{{0.0, 0.15}, {0.0, 0.3}};
   report.add(
       judge({.claim = "270 neurons: slopes of a and b opposite; 'mostly' heads mirrored",
-             .study_says = "all, if they are like the sign neuron; 0, 0",
+             .study_says = "basically equal and opposite",
              .unit = "%, -, -",
              .definition = "share of the 270 for which the slopes of both heads of a have "
                            "the sign of m_i and those of b the other; median "

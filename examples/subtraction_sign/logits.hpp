@@ -57,7 +57,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
   std::vector<double> shapes = shape(plus);
   for (const double number : shape(minus)) shapes.push_back(number);
   report.add(judge({.claim = "logits of +, -: slope, R2, ratio",
-                    .study_says = "+ falls, - rises on a < b, else constant",
+                    .study_says = "decrease linearly; increases linearly",
                     .unit = "per unit, %, -",
                     .definition = "slope m and R2 of a logit by m (b-a) + c over the pairs a < b, "
                                   "and its slope over a >= b divided by m"},
@@ -65,7 +65,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
   const Line of_minus = line_in_b_minus_a(minus, below), of_sum = line_in_b_minus_a(sum, below);
   const auto difference = sign_difference(at.logits);
   report.add(judge({.claim = "sum of the logits: slope; R2 of the difference",
-                    .study_says = "equal and opposite: 0",
+                    .study_says = "roughly equal and opposite",
                     .unit = "-, %",
                     .definition = "slope of logit_+ + logit_- over that of logit_-, both over the "
                                   "pairs a < b; R2 of logit_- - logit_+ there, so that there is "
@@ -74,7 +74,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
                    {flat, linear}));
   report.add(hooked::report(
       {.claim = "a >= b: mean of the + and - logit",
-       .study_says = "a moderate value, roughly 0",
+       .study_says = "a moderate value; a roughly constant value of 0",
        .unit = "logits",
        .definition = "mean over the pairs a >= b; a common constant changes no probability"},
       std::vector<double>{hooked::mean(take(plus, 0, above)).item(),
@@ -83,7 +83,7 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
   const Classifier form(plus, minus);
   report.add(judge(
       {.claim = "one-sided: ratio, accuracy of the hinge",
-       .study_says = "0, and it classifies",
+       .study_says = "doesn't really pay any attention to whether or not it's positive",
        .unit = "-, %",
        .definition = "ratio: slope of logit_- - logit_+ over b-a on a >= b, divided by that on "
                      "a < b; accuracy of logit_+- = c_+- -+ k max(0, b-a) with "

@@ -94,7 +94,7 @@ inline void neuron_kinds(const AtEquals& at, const NeuronFits& fits, const Share
   std::vector<double> r2;
   for (const Index i : fits.important) r2.push_back(100.0 * fits.r2(i));
   report.add(judge({.claim = "two classes of neurons: linear, periodic",
-                    .study_says = "two predominant classes",
+                    .study_says = "two predominant important classes",
                     .unit = "%",
                     .definition = "of all neurons, those of whose preactivation's variance one "
                                   "half or more is m (a-b) + c, and those of which it is one "
@@ -105,13 +105,13 @@ inline void neuron_kinds(const AtEquals& at, const NeuronFits& fits, const Share
                     {{10.0, 100.0}, {1.0, 100.0}},
                     {{50.0, 100.0}, {25.0, 100.0}}}));
   report.add(judge({.claim = "neurons that are linear and periodic at once",
-                    .study_says = "many",
+                    .study_says = "many neurons are somewhat polysemantic",
                     .unit = "%",
                     .definition = "of all neurons, those of whose preactivation's variance 10% or "
                                   "more is linear in a-b and 10% or more is one frequency"},
                    percent(both), {{20.0, 100.0}, {5.0, 100.0}}));
   report.add(judge({.claim = "270 neurons: linear in a-b (median R2)",
-                    .study_says = "largely a linear function",
+                    .study_says = "largely described in terms of a ... linear function",
                     .unit = "%",
                     .definition = "pre_i ~ m_i (a-b) + c_i by least squares over all pairs, the "
                                   "270 neurons of largest |m_i|"},

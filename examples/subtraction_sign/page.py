@@ -18,7 +18,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, frequency, holds, judged, null_passes, number, one_run,
+    claims_over_seeds, counting, definitions, fisher, frequency, holds, judged, null_passes, number, one_run,
     other_measurements, runs_of, spread, sweep_of, table, verdict_grid)
 
 ALGORITHMS = ("default +", "two-sided", "default -")  # the study's first
@@ -36,7 +36,7 @@ written by its `page.py` from the files beside it, which these commands made:
 
     build/examples/subtraction_sign --preset full --seed N --out DIR      # N = $full_seeds
     build/examples/subtraction_sign --preset quick --seed N --out DIR     # N = $quick_seeds
-    build/examples/sweep docs/results/subtraction_sign/sweep/sweep.json --out DIR --threads 1
+    mpirun -n 2 build-mpi/examples/sweep docs/results/subtraction_sign/sweep/sweep.json --out DIR --threads 1
 
 $date, $machine.
 
@@ -110,8 +110,9 @@ $formation
 
 ## Whether a free choice decides it: a sweep
 
-Each row changes one choice; the others are as in the rows marked "usual", which differ from `full` in
-the epochs. All runs have seeds $sweep_seeds.
+A setting is named by what differs from the usual: $usual. All have seeds $sweep_seeds. A run that
+knows the sign is one-sided if it has default + or default -; p is Fisher's exact test of how many are
+against all other settings.
 
 $sweep
 
@@ -235,31 +236,70 @@ def with_default(rows, sign):
     return sum(knows_sign(row) and is_flat(row["ratio"]) for row in rows)
 
 
-def sweep_table(path):
-    """The rows, and a table of what one choice at a time changes: the others stay at the value that
-    most of the runs have."""
-    rows = sweep_of(path / "summary.csv")
-    keys = list(rows[0])
-    keys = keys[1:keys.index("seed")]  # the choices
-    usual = {key: statistics.mode(row[key] for row in rows) for key in keys}
-    lines = []
-    for key in keys:
-        for value in sorted({row[key] for row in rows}):
-            chosen = [row for row in rows if row[key] == value
-                      and all(row[other] == usual[other] for other in keys if other != key)]
-            mark = " (usual)" if value == usual[key] else ""
-            lines.append([key, number(value) + mark,
-                          frequency(with_default(chosen, "+"), len(chosen)),
-                          f"{with_default(chosen, '-')} of {len(chosen)}",
-                          f"{sum(map(knows_sign, chosen))} of {len(chosen)}",
-                          quantiles(chosen, "ratio"), quantiles(chosen, "gain"),
-                          spread([100 * row["sign accuracy"] for row in chosen]),
-                          spread([100 * row["test accuracy"] for row in chosen])])
-    return rows, table(["choice", "value", "default +", "default -", "knows the sign", "ratio", "gain",
-                        "sign accuracy %", "accuracy on test pairs %"], lines)
+def one_sided(rows):
+    return with_default(rows, "+") + with_default(rows, "-")
 
 
-def findings(runs, run, sweep_rows):
+class Sweep:
+    """A sweep's runs by their settings: a setting is ((choice, value), ...) of all that differs from
+    the usual, which is what most of the runs have."""
+
+    def __init__(self, path):
+        self.rows = sweep_of(path / "summary.csv")
+        keys = list(self.rows[0])
+        keys = keys[1:keys.index("seed")]
+        self.usual = {key: statistics.mode(row[key] for row in self.rows) for key in keys}
+        self.by_setting = {}
+        for row in self.rows:
+            setting = tuple((key, row[key]) for key in keys if row[key] != self.usual[key])
+            self.by_setting.setdefault(setting, []).append(row)
+
+    def settings(self):
+        """The usual one first, then single choices, then those that change several."""
+        return sorted(self.by_setting, key=lambda setting: (len(setting), [
+            (list(self.usual).index(key), value) for key, value in setting]))
+
+    def name(self, setting):
+        return ", ".join(f"{key} {number(value)}" for key, value in setting) or "the usual"
+
+    def p_value(self, setting):
+        """Fisher's exact test, two-sided: one-sided or not in this setting against all others."""
+        inside = self.by_setting[setting]
+        rest = [row for row in self.rows if row not in inside]
+        return fisher(one_sided(inside), len(inside), one_sided(rest), len(rest))
+
+    def table(self):
+        lines = []
+        for setting in self.settings():
+            rows = self.by_setting[setting]
+            lines.append([self.name(setting), frequency(one_sided(rows), len(rows)),
+                          f"{with_default(rows, '+')}, {with_default(rows, '-')}",
+                          f"{sum(map(knows_sign, rows))}", number(self.p_value(setting), 2),
+                          quantiles(rows, "ratio"), quantiles(rows, "gain"),
+                          spread([100 * row["sign accuracy"] for row in rows]),
+                          spread([100 * row["test accuracy"] for row in rows])])
+        return table(["setting", "one-sided", "default +, default -", "knows the sign", "p", "ratio",
+                      "gain", "sign accuracy %", "accuracy on test pairs %"], lines)
+
+    def decides(self):
+        """In words: the setting with the smallest p, against the rest."""
+        first = min(self.settings(), key=self.p_value)
+        tests, p = len(self.by_setting), self.p_value(first)
+        inside = self.by_setting[first]
+        rest = [row for row in self.rows if row not in inside]
+        is_clear = p * tests < 0.05
+        return (f"Of {len(self.rows)} runs of a sweep over the free choices, "
+                f"{one_sided(self.rows)} are one-sided ({with_default(self.rows, '+')} default +, "
+                f"{with_default(self.rows, '-')} default -). "
+                + ("What decides whether a run is" if is_clear else
+                   "No setting decides clearly whether a run is; the one that differs most")
+                + f": {self.name(first)}, with {frequency(one_sided(inside), len(inside))} against "
+                f"{frequency(one_sided(rest), len(rest))} of the others (Fisher's exact p = "
+                f"{number(p, 2)}, {tests} settings compared); there {with_default(inside, '+')} have "
+                f"default +, {with_default(inside, '-')} default -.")
+
+
+def findings(runs, run, sweep):
     n = len(runs)
     of = lambda name: sum(algorithm(r) == name for r in runs)
     names = counting(runs)
@@ -289,9 +329,7 @@ def findings(runs, run, sweep_rows):
         f"- Seed {run.seed}, shown below: {algorithm(run)}, ratio {number(last(run, 'ratio'))}, gain "
         f"{number(last(run, 'gain'))}; {sum(holds(run, name) for name in names)} of the {len(names)} "
         "claims hold for it.",
-        f"- Of {len(sweep_rows)} runs of a sweep over the free choices, {with_default(sweep_rows, '+')} have "
-        f"the study's algorithm and {with_default(sweep_rows, '-')} its mirror image; "
-        "[the sweep](#whether-a-free-choice-decides-it-a-sweep) says with which.",
+        f"- {sweep.decides()} [All settings](#whether-a-free-choice-decides-it-a-sweep).",
     ])
 
 
@@ -314,10 +352,10 @@ def main():
         sys.exit("a quick-seedN in RESULTS and --machine are needed")
     groups = {f"{name} ({sum(algorithm(r) == name for r in full)} seeds)":
               [r for r in full if algorithm(r) == name] for name in ALGORITHMS}
-    sweep_rows, sweep = sweep_table(options.results / "sweep")
+    sweep = Sweep(options.results / "sweep")
     seeds = lambda runs: ", ".join(str(r.seed) for r in runs)
     print(PAGE.substitute(
-        findings=findings(full, run, sweep_rows), study=STUDY, date=options.date,
+        findings=findings(full, run, sweep), study=STUDY, date=options.date,
         machine=options.machine, memorising=frequency(sum(
             any(null["model"] == "memorising" for null in next(iter(r.claims.values()))["nulls"])
             for r in full), len(full)) + " of these runs", full_seeds=seeds(full), quick_seeds=seeds(quick), flat=FLAT,
@@ -329,8 +367,9 @@ def main():
         seeds_table=seeds_table(full), grid=verdict_grid(full),
         claims_table=claims_over_seeds(full, groups),
         others_table=other_measurements(full, {k: v for k, v in groups.items()}),
-        formation=formation(full), sweep=sweep, sweep_seeds=", ".join(
-            number(seed) for seed in sorted({row["seed"] for row in sweep_rows})), quick=seeds_table(quick),
+        formation=formation(full), sweep=sweep.table(), usual=", ".join(
+            f"{key} {number(value)}" for key, value in sweep.usual.items()), sweep_seeds=", ".join(
+            number(seed) for seed in sorted({row["seed"] for row in sweep.rows})), quick=seeds_table(quick),
         definitions=definitions(run)), end="")
 
 

@@ -9,7 +9,7 @@ namespace subtraction {
 inline void path_check(const AtEquals& at, Report& report) {
   const auto logits = at.logits_replaced(kResidPost, in_double(at.mlp_out));
   report.add(judge({.claim = "only the MLP writes to the logits: loss ratio, change",
-                    .study_says = "other paths are negligible",
+                    .study_says = "negligible compared to the output of the MLP",
                     .definition = "hook_resid_post at '=' is the MLP's output alone: sign loss "
                                   "divided by that before; root mean square of the change of "
                                   "logit_- - logit_+, divided by its standard deviation over all "

@@ -39,7 +39,7 @@ inline json result_of(study::Study study, const std::string& preset, const Run& 
               {"seconds", facts.at("seconds")},
               {"train accuracy", accuracy(setup.part.train)},
               {"test accuracy", accuracy(setup.part.test)}};
-  for (const auto& [name, value] : study.track({model, setup})) {
+  for (const auto& [name, value] : study.track({model, setup, how.threads})) {
     result[name] = hooked::rounded(value);
   }
   return result;
@@ -58,7 +58,7 @@ inline json do_run(const study::Study& study, const std::string& preset, const R
   hooked::make_directory(directory);
   json result{{"seed", run.seed}, {"choices", json::object()}};
   for (const study::Choice& choice : choices_of(study, preset, run.chosen)) {
-    result["choices"][choice.name] = choice.value;
+    result["choices"][choice.name] = choice.value.to_json();
   }
   try {
     result["numbers"] = result_of(study, preset, run, directory, how);

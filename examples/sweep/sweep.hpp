@@ -23,7 +23,7 @@ using json = nlohmann::ordered_json;
 /// One run: what is chosen beside the preset, and the seed.
 struct Run {
   Index number;
-  std::vector<std::pair<std::string, double>> chosen;
+  study::Chosen chosen;
   std::int64_t seed;
 };
 
@@ -51,22 +51,26 @@ inline void check_keys(const json& value, const std::vector<std::string>& known,
   }
 }
 
+inline bool is_value(const json& value) { return value.is_number() || value.is_string(); }
+inline study::Value value_of(const json& value) {
+  return value.is_string() ? study::Value(value.get<std::string>()) : value.get<double>();
+}
+
 /// Every combination of the values in {CHOICE: [VALUE, ...]}, the last key changing first.
-inline std::vector<std::vector<std::pair<std::string, double>>> combinations(
-    const json& grid, const std::string& label) {
+inline std::vector<study::Chosen> combinations(const json& grid, const std::string& label) {
   if (!grid.is_object()) fail<FormatError>(label, " must be an object, found ", grid.dump());
-  std::vector<std::vector<std::pair<std::string, double>>> all{{}};
+  std::vector<study::Chosen> all{{}};
   for (const auto& [key, values] : grid.items()) {
-    const auto is_number = [](const json& value) { return value.is_number(); };
     if (!values.is_array() || values.empty() ||
-        !std::all_of(values.begin(), values.end(), is_number)) {
-      fail<FormatError>(label, ": \"", key, "\" must be a list of numbers, found ", values.dump());
+        !std::all_of(values.begin(), values.end(), is_value)) {
+      fail<FormatError>(label, ": \"", key, "\" must be a list of numbers or words, found ",
+                        values.dump());
     }
-    std::vector<std::vector<std::pair<std::string, double>>> more;
+    std::vector<study::Chosen> more;
     for (const auto& chosen : all) {
       for (const json& value : values) {
         more.push_back(chosen);
-        more.back().emplace_back(key, value.get<double>());
+        more.back().emplace_back(key, value_of(value));
       }
     }
     all = std::move(more);
@@ -94,8 +98,9 @@ inline Sweep read_sweep(const json& file, const std::string& label) {
     fail<FormatError>(label, ": choices must be an object, found ", choices.dump());
   }
   for (const auto& [key, value] : choices.items()) {
-    if (!value.is_number()) {
-      fail<FormatError>(label, ": choices: \"", key, "\" must be a number, found ", value.dump());
+    if (!is_value(value)) {
+      fail<FormatError>(label, ": choices: \"", key, "\" must be a number or a word, found ",
+                        value.dump());
     }
     base[key] = json::array({value});
   }

@@ -54,7 +54,7 @@ TEST_CASE("The boundary is where the sign changes, and the gain how far neurons 
       pre(row, 0) = static_cast<float>(below(row) + 300.0);
     }
     W_logit(0, kMinus) = static_cast<float>(share);
-    CHECK(causal_gain(pre, below, NeuronFits(pre), W_logit) == Approx(share).margin(0.03));
+    CHECK(CausalGain(pre, below, NeuronFits(pre), W_logit)() == Approx(share).margin(0.03));
   }
 }
 

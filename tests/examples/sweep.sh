@@ -89,8 +89,8 @@ wrong 'there is no choice "weight_deca"; the nearest are: weight_decay' \
   '{"study": "maximum", "choices": {"weight_deca": 4}}'
 wrong 'there is no choice "learning_rate"; the nearest are: ' \
   '{"study": "maximum", "grids": [{"learning_rate": [1]}]}'
-wrong 'a grid: "lr" must be a list of numbers, found 0.1' '{"study": "maximum", "grids": [{"lr": 0.1}]}'
-wrong 'choices: "lr" must be a number, found "high"' \
+wrong 'a grid: "lr" must be a list of numbers or words, found 0.1' '{"study": "maximum", "grids": [{"lr": 0.1}]}'
+wrong 'lr is "high", it must be a number' \
   '{"study": "maximum", "choices": {"lr": "high"}}'
 wrong 'study must be a name, found 1' '{"study": 1}'
 wrong 'seeds must be a list of whole numbers from 0, found [-1]' '{"study": "maximum", "seeds": [-1]}'

@@ -17,8 +17,7 @@ std::vector<Token> row(const Dataset& all, Index i) {
   return row;
 }
 
-Dataset all_of(const study::Study& study,
-               const std::vector<std::pair<std::string, double>>& chosen) {
+Dataset all_of(const study::Study& study, const study::Chosen& chosen) {
   return study.setup(study.choices.with(chosen), {0}).all;
 }
 
@@ -77,4 +76,22 @@ TEST_CASE("Choices are found by name and checked", "[sweep]") {
 TEST_CASE("Run directories sort by number", "[sweep]") {
   CHECK(directory_name(7, 10) == "run-007");
   CHECK(directory_name(7, 1001) == "run-0007");
+}
+
+TEST_CASE("A choice is a number, or one of a few words", "[sweep]") {
+  const study::Choices choices{{"p", 5, "a number"}, {"task", "sum", "a word", {"sum", "maximum"}}};
+  CHECK(choices.word("task") == "sum");
+  const study::Choices changed = choices.with({{"task", "maximum"}, {"p", 0}});
+  CHECK(changed.word("task") == "maximum");
+  CHECK(changed.count("p") == 0);
+  CHECK_THROWS_WITH(choices.with({{"task", "maximal"}}),
+                    "task is \"maximal\"; the nearest are: maximum, sum");
+  CHECK_THROWS_WITH(choices.with({{"task", 1}}), "task is 1.0, it must be a word");
+  CHECK_THROWS_WITH(choices.with({{"p", "five"}}), "p is \"five\", it must be a number");
+  CHECK_THROWS_AS(choices.word("p"), hooked::ConfigError);
+  CHECK_THROWS_AS(choices["task"], hooked::ConfigError);
+  const Sweep sweep = read_sweep(
+      json::parse(R"({"study": "s", "grids": [{"task": ["sum", "maximum"], "p": [3]}]})"), "file");
+  REQUIRE(sweep.runs.size() == 2);
+  CHECK(choices.with(sweep.runs[1].chosen).word("task") == "maximum");
 }

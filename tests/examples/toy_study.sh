@@ -96,7 +96,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, sys.argv[2])
-from results import (claims_over_seeds, counting, frequency, judged, null_passes, one_run, runs_of,
+from results import (claims_over_seeds, counting, fisher, frequency, judged, null_passes, one_run, runs_of,
                      spread, verdict_grid)
 
 runs = runs_of(pathlib.Path(sys.argv[1]), "quick")
@@ -112,6 +112,7 @@ assert "not discriminating: untrained passes with 3 of 3, dealt labels passes" i
 grid = verdict_grid(runs).splitlines()
 assert grid[0] == "| claim | 0 | 1 | 2 |" and grid[-1] == "| holds in all | 1 | 1 | 1 |", grid
 assert "not discriminating" in one_run(runs[0], runs)
+assert abs(fisher(8, 10, 1, 6) - 400 / 11440) < 1e-12 and fisher(0, 5, 0, 9) == 1
 assert frequency(7, 20) == "7 of 20 (18 to 57%)"
 assert spread([3, 1, 2]) == "2 [1, 3]" and spread([None]) == "none"
 PY

@@ -26,19 +26,20 @@ constexpr Index kCollected = 512;
 /// The sites `names` at `position` for every example of tokens [example, pos]: logits
 /// [example, d_vocab_out] and a cache without the axis of positions, so that
 /// "blocks.0.mlp.hook_pre" is [example, d_mlp] and "blocks.0.attn.hook_pattern" (its query at
-/// `position`) is [example, head, key]. `hooks` act as in run_with_cache. Throws NameError for a
-/// site that does not exist, ShapeError for one that has no positions.
+/// `position`) is [example, head, key]. `hooks` act as in run_with_cache, `threads` as in
+/// RunOptions. Throws NameError for a site that does not exist, ShapeError for one that has no
+/// positions.
 template <Scalar T>
 CachedRun<T> collect_at(const Transformer<T>& model, View<const Token> tokens, Token position,
                         const std::vector<std::string>& names,
-                        const std::vector<Hook<T>>& hooks = {}) {
+                        const std::vector<Hook<T>>& hooks = {}, int threads = 0) {
   std::vector<Tensor<T>> kept(names.size());
   Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
   const Cuts chunks = Cuts::of(tokens.size(0), detail::kCollected);
   for (Index n = 0; n < chunks.parts(); ++n) {
     const Index first = chunks.begin(n), last = chunks.end(n);
     const View<const Token> chunk = tokens.slice(0, first, last);
-    const RunOptions run{.positions = {position}};
+    const RunOptions run{.positions = {position}, .threads = threads};
     if (names.empty()) {
       copy(model.run_with_hooks(chunk, hooks, run).select(1, 0), logits.slice(0, first, last));
       continue;
@@ -89,7 +90,8 @@ Tensor<T> activations(const Transformer<T>& model, const std::string& site,
 /// Throws ShapeError when the values do not fit the site.
 template <Scalar T>
 Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Token position,
-                      const std::string& site, View<const std::type_identity_t<T>> values) {
+                      const std::string& site, View<const std::type_identity_t<T>> values,
+                      int threads = 0) {
   if (values.rank() != 2 || values.size(0) != tokens.size(0)) {
     fail<ShapeError>("logits_with: values are ", values.shape(), " for ", tokens.size(0),
                      " examples");
@@ -101,7 +103,9 @@ Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Tok
     const View<const T> here = values.slice(0, first, last);
     const auto hook =
         replace(site, here.view_as({here.size(0), 1, here.size(1)}), {.positions = {position}});
-    copy(model.run_with_hooks(tokens.slice(0, first, last), {hook}, {.positions = {position}})
+    copy(model
+             .run_with_hooks(tokens.slice(0, first, last), {hook},
+                             {.positions = {position}, .threads = threads})
              .select(1, 0),
          logits.slice(0, first, last));
   }
@@ -111,16 +115,16 @@ Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Tok
 #ifdef HOOKED_COMPILED
 extern template CachedRun<float> collect_at(const Transformer<float>&, View<const Token>, Token,
                                             const std::vector<std::string>&,
-                                            const std::vector<Hook<float>>&);
+                                            const std::vector<Hook<float>>&, int);
 extern template Tensor<float> logits_with(const Transformer<float>&, View<const Token>, Token,
-                                          const std::string&, View<const float>);
+                                          const std::string&, View<const float>, int);
 extern template Tensor<float> activations(const Transformer<float>&, const std::string&,
                                           View<const Token>);
 extern template CachedRun<double> collect_at(const Transformer<double>&, View<const Token>, Token,
                                              const std::vector<std::string>&,
-                                             const std::vector<Hook<double>>&);
+                                             const std::vector<Hook<double>>&, int);
 extern template Tensor<double> logits_with(const Transformer<double>&, View<const Token>, Token,
-                                           const std::string&, View<const double>);
+                                           const std::string&, View<const double>, int);
 extern template Tensor<double> activations(const Transformer<double>&, const std::string&,
                                            View<const Token>);
 #endif
