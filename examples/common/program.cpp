@@ -44,11 +44,12 @@ void run(const Study& study, const Options& options) {
   hooked::make_directory(options.out);
   const Setup setup = study.setup(options.choices, seed_of(options));
   const hooked::Transformer<float> model = train_or_load(study, options, setup);
-  hooked::Report report = study.analyse({model, setup, options.threads});
+  hooked::Report report = study.analyse({model, setup, options.choices, options.threads});
   const Trajectory trajectory = trajectory_of(study, options, setup);
   save_trajectory(trajectory, options.out, report);
   for (const NullModel& null : null_models(study, options, setup, trajectory)) {
-    add_null(report.claims, null.name, study.analyse({null.model, setup, options.threads}).claims);
+    add_null(report.claims, null.name,
+             study.analyse({null.model, setup, options.choices, options.threads}).claims);
   }
   report.save(options.out);
   print(study, options, report);

@@ -83,8 +83,8 @@ struct Preset {
 /// What a run trains, and on what.
 struct Setup {
   hooked::TransformerConfig model;
-  hooked::Dataset all;                  // every example there is: what analyses run on
-  hooked::Split<hooked::Dataset> part;  // of them: what is trained on, and the rest
+  hooked::Dataset all;                  // what analyses run on: every example, or a test set
+  hooked::Split<hooked::Dataset> part;  // what is trained on, and what is not
   hooked::TrainOptions training;        // all that decides the weights, but the seed
 };
 
@@ -92,7 +92,8 @@ struct Setup {
 struct Subject {
   const hooked::Transformer<float>& model;
   const Setup& setup;
-  int threads = 0;  ///< as in hooked::RunOptions
+  const Choices& choices;
+  int threads = 0;  // as in hooked::RunOptions
 };
 
 /// Numbers by name, in the order of their columns.

@@ -9,8 +9,8 @@
 
 namespace study {
 
-/// Of one snapshot: how it does on training examples and on the others, and what Study::track
-/// measures.
+/// Of one snapshot: how it does on training examples (the first 20,000) and on the others, and what
+/// Study::track measures.
 struct Moment {
   Snapshot snapshot;
   hooked::Evaluation train, test;

@@ -60,7 +60,28 @@ TEST_CASE("An activation replaced by itself changes nothing, by zero it is an ab
   }
   CHECK(none(0, 0) != Approx(logits(0, 0)));
   CHECK_THROWS_WITH(logits_with(model, tokens, 2, post, Tensor<double>({5, 6})),
-                    "logits_with: values are [5, 6] for 600 examples");
+                    "logits_with: values are [5, 6] for 600 examples of " + post);
+}
+
+TEST_CASE("Scores at one position can be replaced, too", "[collect]") {
+  const auto model = small_model();
+  const Tensor<Token> tokens = many_tokens();
+  const std::string site = "blocks.0.attn.hook_attn_scores";
+  auto [logits, cache] = collect_at(model, tokens, 1, {site, "blocks.0.attn.hook_pattern"});
+  Tensor<double> scores(cache[site]);  // [example, head, key]
+  const auto same = logits_with(model, tokens, 1, site, scores);
+  for (Index i = 0; i < logits.numel(); ++i) {
+    REQUIRE(same.data()[i] == Approx(logits.data()[i]));
+  }
+  for (Index i = 0; i < 600; ++i) scores(i, 0, 0) += 100.0;  // head 0 looks at the first token
+  Tensor<double> pattern(cache["blocks.0.attn.hook_pattern"]);
+  for (Index i = 0; i < 600; ++i) pattern(i, 0, 0) = 1.0, pattern(i, 0, 1) = 0.0;
+  const auto forced = logits_with(model, tokens, 1, site, scores);
+  const auto by_pattern = logits_with(model, tokens, 1, "blocks.0.attn.hook_pattern", pattern);
+  for (Index i = 0; i < forced.numel(); ++i) {
+    REQUIRE(forced.data()[i] == Approx(by_pattern.data()[i]));
+  }
+  CHECK_THROWS_AS(logits_with(model, tokens, 1, "blocks.0.attn.hook_scores", scores), NameError);
 }
 
 TEST_CASE("A head's map is what it adds to a neuron when it attends to one token", "[head_maps]") {

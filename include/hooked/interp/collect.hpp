@@ -85,24 +85,32 @@ Tensor<T> activations(const Transformer<T>& model, const std::string& site,
   return rows;
 }
 
-/// Logits [example, d_vocab_out] at `position` when the activation of `site` there is
-/// `values` [example, width] instead of what the model computes: a test of any model of a layer.
-/// Throws ShapeError when the values do not fit the site.
+/// Logits [example, d_vocab_out] at `position` when the activation of `site` there is `values`
+/// instead of what the model computes: a test of any model of a layer. Values are as collect_at
+/// gives them, without the axis of positions: [example, d_mlp] for "blocks.0.mlp.hook_pre",
+/// [example, head, key] for "blocks.0.attn.hook_attn_scores". Throws NameError for a site that does
+/// not exist, ShapeError when the values do not fit it.
 template <Scalar T>
 Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Token position,
                       const std::string& site, View<const std::type_identity_t<T>> values,
                       int threads = 0) {
-  if (values.rank() != 2 || values.size(0) != tokens.size(0)) {
+  const int axis = model.sites()[model.sites().find(site)].position_axis();
+  if (axis < 0 || values.rank() < axis || values.size(0) != tokens.size(0)) {
     fail<ShapeError>("logits_with: values are ", values.shape(), " for ", tokens.size(0),
-                     " examples");
+                     " examples of ", site);
   }
   Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
   const Cuts chunks = Cuts::of(tokens.size(0), detail::kCollected);
   for (Index i = 0; i < chunks.parts(); ++i) {
     const Index first = chunks.begin(i), last = chunks.end(i);
     const View<const T> here = values.slice(0, first, last);
-    const auto hook =
-        replace(site, here.view_as({here.size(0), 1, here.size(1)}), {.positions = {position}});
+    Shape with_position;
+    for (int k = 0; k < here.rank(); ++k) {
+      if (k == axis) with_position.push_back(1);
+      with_position.push_back(here.size(k));
+    }
+    if (axis == here.rank()) with_position.push_back(1);
+    const auto hook = replace(site, here.view_as(with_position), {.positions = {position}});
     copy(model
              .run_with_hooks(tokens.slice(0, first, last), {hook},
                              {.positions = {position}, .threads = threads})

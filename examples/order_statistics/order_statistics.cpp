@@ -1,0 +1,98 @@
+#include "order_statistics.hpp"
+
+#include "attention.hpp"
+#include "copying.hpp"
+#include "hooked/train/evaluate.hpp"
+#include "hypotheses.hpp"
+#include "lines.hpp"
+#include "next_larger.hpp"
+#include "replaced.hpp"
+#include "setup.hpp"
+#include "symmetry.hpp"
+
+namespace order_statistics {
+
+namespace {
+
+/// In percent of all answers: of plain test tuples, of small ones, and of both as they are mixed.
+struct Accuracies {
+  double plain, small, augmented, loss;
+};
+Accuracies accuracies(const study::Subject& subject) {
+  const Dataset& all = subject.setup.all;
+  std::vector<Index> small;
+  for (Index i = kTestTuples; i < all.size(); ++i) small.push_back(i);
+  const auto of = [&](const Dataset& data) {
+    return evaluate(subject.model, data, {}, {.threads = subject.threads});
+  };
+  const auto plain = of(subject.setup.part.test);
+  return {100.0 * plain.accuracy, 100.0 * of(hooked::subset(all, small)).accuracy,
+          100.0 * of(all).accuracy, plain.loss};
+}
+
+void base_figures(const study::Subject& subject, const Task& task, Report& report) {
+  const Accuracies a = accuracies(subject);
+  Claim claim{.claim = "accuracy: plain, small, augmented test tuples",
+              .unit = "%",
+              .definition =
+                  "of all answers, for 10,000 tuples, for 1,000 of numbers below a fifth "
+                  "of all values, and for both together"};
+  if (task.name == "max") claim.study_says = {nullptr, nullptr, 95};
+  report.add(
+      judge(claim, {a.plain, a.small, a.augmented}, {{}, {}, {{95.0, 100.0}, {85.0, 100.0}}}));
+  report.add(hooked::report({.claim = "loss, plain test tuples",
+                             .unit = "nats",
+                             .definition = "mean cross-entropy of all answers"},
+                            a.loss));
+  using hooked::short_text;
+  report.say("The model gives " + short_text(a.plain) + "% of the answers of plain tuples and " +
+             short_text(a.small) + "% of those of small numbers.");
+}
+
+Report analyse(const study::Subject& subject) {
+  Report report;
+  const AtAnswers at(subject);
+  base_figures(subject, at.task, report);
+  positions(at, report);
+  orders(at, report);
+  attention(at, report);
+  score_lines(at, report);
+  copying(at, report);
+  if (at.task.name == "max") replaced_circuits(at, report);
+  if (at.task.name == "median") explain(at, report);
+  if (at.task.sorts()) {
+    next_larger(at, report);
+    curved_scores(at, report);
+  }
+  return report;
+}
+
+study::Numbers track(const study::Subject& subject) {
+  const Accuracies a = accuracies(subject);
+  return {{"plain accuracy", a.plain / 100.0},
+          {"small accuracy", a.small / 100.0},
+          {"augmented accuracy", a.augmented / 100.0},
+          {"plain loss", a.loss}};
+}
+
+}  // namespace
+
+const study::Study& order_statistics() {
+  static const study::Study study{
+      .name = "order_statistics",
+      .question =
+          "Train a transformer to find the maximum or the median of a tuple of numbers, or "
+          "to sort it, and measure how it does.",
+      .choices = choices(),
+      .presets = {{.name = "full", .help = "as the study, as far as it is known"},
+                  {.name = "quick",
+                   .help = "under two minutes",
+                   .values = {{"steps", 1000}, {"examples", 100'000}},
+                   .warning = "`quick` trains for 1,000 steps, to see that all works."}},
+      .setup = setup,
+      .analyse = analyse,
+      .track = track};
+  return study;
+}
+
+}  // namespace order_statistics
