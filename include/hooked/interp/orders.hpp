@@ -8,6 +8,7 @@
 
 #include "hooked/core/angles.hpp"
 #include "hooked/interp/collect.hpp"
+#include "hooked/nn/transformer.hpp"
 
 namespace hooked {
 
