@@ -6,6 +6,7 @@
 #include "hypotheses.hpp"
 #include "lines.hpp"
 #include "next_larger.hpp"
+#include "proved.hpp"
 #include "replaced.hpp"
 #include "setup.hpp"
 #include "symmetry.hpp"
@@ -59,6 +60,7 @@ Report analyse(const study::Subject& subject) {
   score_lines(at, report);
   copying(at, report);
   if (at.task.name == "max") replaced_circuits(at, report);
+  if (can_be_proved(at)) proved_accuracy(at, report);
   if (at.task.name == "median") explain(at, report);
   if (at.task.sorts()) {
     next_larger(at, report);
@@ -88,7 +90,14 @@ const study::Study& order_statistics() {
                   {.name = "quick",
                    .help = "under two minutes",
                    .values = {{"steps", 1000}, {"examples", 100'000}},
-                   .warning = "`quick` trains for 1,000 steps, to see that all works."}},
+                   .warning = "`quick` trains for 1,000 steps, to see that all works."},
+                  {.name = "proof",
+                   .help = "a maximum by one head without an MLP, for which accuracy is proved",
+                   .values = {{"length", 4},
+                              {"values", 64},
+                              {"n_heads", 1},
+                              {"d_model", 32},
+                              {"attn_only", 1}}}},
       .setup = setup,
       .analyse = analyse,
       .track = track};

@@ -110,9 +110,13 @@ $formation
 
 ## Whether a free choice decides it: a sweep
 
-A setting is named by what differs from the usual: $usual. All have seeds $sweep_seeds. A run that
-knows the sign is one-sided if it has default + or default -; p is Fisher's exact test of how many are
-against all other settings.
+The usual choices are $usual; all settings have seeds $sweep_seeds. A run that knows the sign is
+one-sided if it has default + or default -. Each choice, moved either way, in all settings with that;
+p is Fisher's exact test, two-sided, of how many runs are one-sided there and elsewhere:
+
+$directions
+
+Setting by setting, named by what differs from the usual:
 
 $sweep
 
@@ -262,41 +266,60 @@ class Sweep:
     def name(self, setting):
         return ", ".join(f"{key} {number(value)}" for key, value in setting) or "the usual"
 
-    def p_value(self, setting):
-        """Fisher's exact test, two-sided: one-sided or not in this setting against all others."""
-        inside = self.by_setting[setting]
-        rest = [row for row in self.rows if row not in inside]
-        return fisher(one_sided(inside), len(inside), one_sided(rest), len(rest))
-
     def table(self):
         lines = []
         for setting in self.settings():
             rows = self.by_setting[setting]
             lines.append([self.name(setting), frequency(one_sided(rows), len(rows)),
                           f"{with_default(rows, '+')}, {with_default(rows, '-')}",
-                          f"{sum(map(knows_sign, rows))}", number(self.p_value(setting), 2),
+                          f"{sum(map(knows_sign, rows))} of {len(rows)}",
                           quantiles(rows, "ratio"), quantiles(rows, "gain"),
                           spread([100 * row["sign accuracy"] for row in rows]),
                           spread([100 * row["test accuracy"] for row in rows])])
-        return table(["setting", "one-sided", "default +, default -", "knows the sign", "p", "ratio",
-                      "gain", "sign accuracy %", "accuracy on test pairs %"], lines)
+        return table(["setting", "one-sided", "default +, default -", "knows the sign", "ratio", "gain",
+                      "sign accuracy %", "accuracy on test pairs %"], lines)
+
+    def directions(self):
+        """{"initial_scale above 1": (the runs with that, all others)}, for every choice."""
+        found = {}
+        for key, usual in self.usual.items():
+            for word, there in (("below", lambda value: value < usual),
+                                ("above", lambda value: value > usual)):
+                inside = [row for row in self.rows if there(row[key])]
+                rest = [row for row in self.rows if not there(row[key])]
+                if inside:
+                    found[f"{key} {word} {number(usual)}"] = (inside, rest)
+        return found
+
+    def p_values(self):
+        """Fisher's exact test for each direction: one-sided or not, there against everywhere else."""
+        return {name: fisher(one_sided(inside), len(inside), one_sided(rest), len(rest))
+                for name, (inside, rest) in self.directions().items()}
+
+    def directions_table(self):
+        p = self.p_values()
+        return table(["choice", "one-sided there", "one-sided elsewhere", "p", "gain there",
+                      "gain elsewhere"],
+                     [[name, frequency(one_sided(inside), len(inside)),
+                       frequency(one_sided(rest), len(rest)), number(p[name], 2),
+                       quantiles(inside, "gain"), quantiles(rest, "gain")]
+                      for name, (inside, rest) in self.directions().items()])
 
     def decides(self):
-        """In words: the setting with the smallest p, against the rest."""
-        first = min(self.settings(), key=self.p_value)
-        tests, p = len(self.by_setting), self.p_value(first)
-        inside = self.by_setting[first]
-        rest = [row for row in self.rows if row not in inside]
-        is_clear = p * tests < 0.05
+        """In words: the direction with the smallest p."""
+        p = self.p_values()
+        first = min(p, key=p.get)
+        inside, rest = self.directions()[first]
+        is_clear = p[first] * len(p) < 0.05
         return (f"Of {len(self.rows)} runs of a sweep over the free choices, "
                 f"{one_sided(self.rows)} are one-sided ({with_default(self.rows, '+')} default +, "
                 f"{with_default(self.rows, '-')} default -). "
-                + ("What decides whether a run is" if is_clear else
-                   "No setting decides clearly whether a run is; the one that differs most")
-                + f": {self.name(first)}, with {frequency(one_sided(inside), len(inside))} against "
-                f"{frequency(one_sided(rest), len(rest))} of the others (Fisher's exact p = "
-                f"{number(p, 2)}, {tests} settings compared); there {with_default(inside, '+')} have "
-                f"default +, {with_default(inside, '-')} default -.")
+                + ("What decides most whether a run is" if is_clear else
+                   "No choice decides clearly whether a run is; the one that matters most")
+                + f": {first}, with {frequency(one_sided(inside), len(inside))} against "
+                f"{frequency(one_sided(rest), len(rest))} elsewhere (Fisher's exact p = "
+                f"{number(p[first], 2)}; {len(p)} directions tried); there "
+                f"{with_default(inside, '+')} have default +, {with_default(inside, '-')} default -.")
 
 
 def findings(runs, run, sweep):
@@ -367,7 +390,7 @@ def main():
         seeds_table=seeds_table(full), grid=verdict_grid(full),
         claims_table=claims_over_seeds(full, groups),
         others_table=other_measurements(full, {k: v for k, v in groups.items()}),
-        formation=formation(full), sweep=sweep.table(), usual=", ".join(
+        formation=formation(full), sweep=sweep.table(), directions=sweep.directions_table(), usual=", ".join(
             f"{key} {number(value)}" for key, value in sweep.usual.items()), sweep_seeds=", ".join(
             number(seed) for seed in sorted({row["seed"] for row in sweep.rows})), quick=seeds_table(quick),
         definitions=definitions(run)), end="")
