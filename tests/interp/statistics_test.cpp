@@ -29,6 +29,18 @@ TEST_CASE("The median is numpy's", "[statistics]") {
   CHECK(std::isnan(median({1.0, std::nan(""), 2.0})));
 }
 
+TEST_CASE("Gini's coefficient is 0 for equals and 1 - 1/n where one has everything",
+          "[statistics]") {
+  CHECK(gini({2.0, 2.0, 2.0}) == Approx(0.0).margin(1e-15));
+  CHECK(gini({0.0, 5.0, 0.0, 0.0}) == Approx(0.75));
+  // Half of the mean difference over the mean, by the definition: of 1, 2, 6, sum |x_i - x_j| = 20.
+  CHECK(gini({6.0, 1.0, 2.0}) == Approx(20.0 / (2.0 * 9.0 * 3.0)));
+  CHECK(std::isnan(gini({})));
+  CHECK(std::isnan(gini({0.0, 0.0})));
+  CHECK(std::isnan(gini({1.0, -1.0})));
+  CHECK(std::isnan(gini({1.0, std::nan("")})));
+}
+
 TEST_CASE("The strongest frequency of waves, ramps and constants", "[periodicity]") {
   const auto wave = [](double cycles) {
     return [cycles](double a, double b) {
