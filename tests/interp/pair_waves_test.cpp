@@ -114,6 +114,23 @@ TEST_CASE("A neuron of one frequency has all its variance there", "[pair_waves]"
   CHECK(std::isnan(shares(3, 1)));  // does not vary
 }
 
+TEST_CASE("What is kept of a frequency explains the share of it, and is kept again",
+          "[pair_waves]") {
+  for (const Index p : {7, 8}) {
+    const Tensor<double> f = random_functions(p, 3);
+    const std::vector<Index> frequencies{1, p / 2, 2};
+    const Tensor<double> kept = keep_pair_frequency(f, frequencies);
+    CHECK(difference(keep_pair_frequency(kept, frequencies), kept) < 1e-13);
+    CHECK(difference(mean(kept, 0), mean(f, 0)) < 1e-14);
+    const Tensor<double> shares = frequency_shares(f);
+    for (Index u = 0; u < 3; ++u) {
+      const Index k = frequencies[static_cast<std::size_t>(u)];
+      CHECK(var(kept, 0)(u) / var(f, 0)(u) == Approx(shares(k, u)));
+      CHECK(frequency_shares(kept)(k, u) == Approx(1.0));
+    }
+  }
+}
+
 TEST_CASE("Coefficients of answers are inner products with cos(w (x + s y - z))", "[pair_waves]") {
   for (const Index p : {5, 6}) {
     for (const int sign : {1, -1}) {
@@ -144,5 +161,11 @@ TEST_CASE("Functions of pairs have p*p rows, s is 1 or -1", "[pair_waves]") {
   CHECK_THROWS_AS(project_on_sums(pairs, {2}), ShapeError);
   CHECK_THROWS_WITH(answer_coefficients(pairs),
                     "answer_coefficients: logits are [9, 2], they must be [p*p, p]");
+  CHECK_THROWS_WITH(keep_pair_frequency(pairs, {1}),
+                    "keep_pair_frequency: f is [9, 2], with 1 frequencies: each column needs one");
+  CHECK_THROWS_WITH(
+      keep_pair_frequency(pairs, {1, 0}),
+      "keep_pair_frequency: there is no frequency 0 of functions on 3 points: they are "
+      "1 to 1");
   CHECK_THROWS_AS(function_of_sum(Tensor<float>({3})), ShapeError);
 }

@@ -44,11 +44,12 @@ Tensor<double> times_lines(const Tensor<double>& A, const X& x, int axis) {
       .reshape(shape);
 }
 
-inline void check_frequencies(const char* name, const std::vector<Index>& frequencies, Index n) {
+inline void check_frequencies(const char* name, const std::vector<Index>& frequencies, Index least,
+                              Index n) {
   for (const Index k : frequencies) {
-    if (k >= 0 && k <= n / 2) continue;
+    if (k >= least && k <= n / 2) continue;
     fail<ShapeError>(name, ": there is no frequency ", k, " of functions on ", n,
-                     " points: they are 0 to ", n / 2);
+                     " points: they are ", least, " to ", n / 2);
   }
 }
 
@@ -86,7 +87,7 @@ Tensor<double> fourier_power(const X& x, int axis) {
 template <TensorLike X>
 Tensor<double> keep_frequencies(const X& x, int axis, const std::vector<Index>& frequencies) {
   const Index n = x.size(axis);
-  detail::check_frequencies("keep_frequencies", frequencies, n);
+  detail::check_frequencies("keep_frequencies", frequencies, 0, n);
   Tensor<double> kept = fourier_basis(n);
   for (Index r = 0; r < n; ++r) {
     const bool keep =

@@ -32,6 +32,20 @@ inline Index combined(Index x, Index y, int sign, Index p) {
   return sign > 0 ? (x + y) % p : (x - y + p) % p;
 }
 
+// Functions on the grid as their components along pairs of waves, [p, p, m], less their first
+// value: so a function that does not vary is 0 to the last bit.
+template <TensorLike X>
+Tensor<double> pair_components(const X& f, Index p) {
+  const Tensor<double> varying = cast<double>(f) - cast<double>(f.view().slice(0, 0, 1));
+  return fourier(fourier(varying.reshape({p, p, f.size(1)}), 0), 1);
+}
+
+// The frequency of the product of wave i in x and wave j in y, 0 where it is of two.
+inline Index pair_frequency(Index i, Index j) {
+  const Index k = (i + 1) / 2, l = (j + 1) / 2;
+  return k == l || k == 0 || l == 0 ? std::max(k, l) : 0;
+}
+
 }  // namespace detail
 
 /// The mean of f [p*p, m] over the pairs with one c = (x + s y) mod p: [p, m], in row c. Throws
@@ -79,17 +93,38 @@ Tensor<double> project_on_sums(const X& f, const std::vector<Index>& frequencies
 template <TensorLike X>
 Tensor<double> frequency_shares(const X& f) {
   const Index p = detail::points_of_pairs("frequency_shares", f), m = f.size(1);
-  // Less its first value, a function that does not vary is 0 to the last bit.
-  const Tensor<double> varying = cast<double>(f) - cast<double>(f.view().slice(0, 0, 1));
-  const Tensor<double> components = fourier(fourier(varying.reshape({p, p, m}), 0), 1);
+  const Tensor<double> components = detail::pair_components(f, p);
   Tensor<double> power({p / 2 + 1, m}), total({m});
-  for (Index row = 1; row < p * p; ++row) {  // without the constant
+  for (Index row = 1; row < p * p; ++row) {  // row 0 is constant
     const auto squares = components.matrix().row(row).array().square();
+    const Index k = detail::pair_frequency(row / p, row % p);
     total.array() += squares;
-    const Index k = (row / p + 1) / 2, l = (row % p + 1) / 2;
-    if (k == l || k == 0 || l == 0) power.array().row(std::max(k, l)) += squares;
+    if (k > 0) power.array().row(k) += squares;
   }
   return power / total;
+}
+
+/// Each f [p*p, m] with nothing left but its mean and its waves of one frequency, those whose share
+/// frequency_shares() gives: a polynomial of degree 2 in cos and sin of w_k x and w_k y, k being
+/// frequencies[u] for column u. Throws ShapeError for another shape, another number of frequencies
+/// than columns, or one outside 1..p/2.
+template <TensorLike X>
+Tensor<double> keep_pair_frequency(const X& f, const std::vector<Index>& frequencies) {
+  const Index p = detail::points_of_pairs("keep_pair_frequency", f), m = f.size(1);
+  if (static_cast<Index>(frequencies.size()) != m) {
+    fail<ShapeError>("keep_pair_frequency: f is ", f.shape(), ", with ", frequencies.size(),
+                     " frequencies: each column needs one");
+  }
+  detail::check_frequencies("keep_pair_frequency", frequencies, 1, p);
+  Tensor<double> kept = detail::pair_components(f, p);
+  for (Index row = 1; row < p * p; ++row) {
+    const Index k = detail::pair_frequency(row / p, row % p);
+    for (Index u = 0; u < m; ++u) {
+      if (frequencies[static_cast<std::size_t>(u)] != k) kept.matrix()(row, u) = 0.0;
+    }
+  }
+  const Tensor<double> waves = inverse_fourier(inverse_fourier(kept, 0), 1).reshape({p * p, m});
+  return waves + cast<double>(f.view().slice(0, 0, 1));
 }
 
 /// The components of logits [p*p, p] along the unit cubes sqrt(2 / p^3) cos(w_k (x + s y - z)), z
