@@ -99,6 +99,9 @@ struct Subject {
 /// Numbers by name, in the order of their columns.
 using Numbers = std::vector<std::pair<std::string, double>>;
 
+struct Moment;
+using Trajectory = std::vector<Moment>;  // trajectory.hpp
+
 struct Study {
   std::string name;             // of the program and in run.json
   std::string question;         // what --help begins with
@@ -109,8 +112,12 @@ struct Study {
   /// Everything that is measured. It is also done with models that know nothing, so it must hold
   /// for any weights.
   hooked::Report (*analyse)(const Subject&);
-  /// A few numbers, measured at every snapshot along training and for every run of a sweep.
-  Numbers (*track)(const Subject&);
+  /// A few numbers, measured at every snapshot along training and for every run of a sweep. `end`
+  /// is the trained model: a study may follow what that one has, such as its frequencies.
+  Numbers (*track)(const Subject& at, const Subject& end);
+  /// What is measured of the run as a whole, from the numbers of `track`; none: nothing. Null
+  /// models have no run, so that nothing stands beside these claims.
+  void (*along)(const Trajectory&, hooked::Report&) = nullptr;
   /// Which of the labels the claims are about, if not all: a run that knows its training examples
   /// and not the others by these is a null model.
   std::vector<std::size_t> about = {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "hooked/core/names.hpp"
 #include "hooked/core/tensor.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/train/evaluate.hpp"
@@ -21,8 +22,19 @@ hooked::Dataset some_of(const hooked::Dataset& data) {
 
 }  // namespace
 
-Trajectory trajectory_of(const Study& study, const Options& options, const Setup& setup) {
+double Moment::operator[](const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [known, value] : numbers) {
+    if (known == name) return value;
+    names.push_back(known);
+  }
+  hooked::fail<hooked::NameError>(
+      "\"", name, "\" is not tracked; the nearest are: ", hooked::nearest_names(name, names));
+}
+
+Trajectory trajectory_of(const Study& study, const Options& options, const Subject& end) {
   Trajectory trajectory;
+  const Setup& setup = end.setup;
   hooked::Transformer<float> model(setup.model);
   const hooked::Dataset train = some_of(setup.part.train);
   for (const Snapshot& snapshot : snapshots_in(options.out)) {
@@ -31,7 +43,7 @@ Trajectory trajectory_of(const Study& study, const Options& options, const Setup
       return evaluate(model, part, {}, {.threads = options.threads});
     };
     trajectory.push_back({snapshot, evaluated(train), evaluated(setup.part.test),
-                          study.track({model, setup, options.choices, options.threads})});
+                          study.track({model, setup, options.choices, options.threads}, end)});
   }
   return trajectory;
 }

@@ -1,6 +1,7 @@
 // How a run developed: the numbers that a study tracks, at every snapshot.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "hooked/train/evaluation.hpp"
@@ -15,10 +16,13 @@ struct Moment {
   Snapshot snapshot;
   hooked::Evaluation train, test;
   Numbers numbers;
-};
-using Trajectory = std::vector<Moment>;
 
-Trajectory trajectory_of(const Study& study, const Options& options, const Setup& setup);
+  /// One of `numbers`. Throws NameError for one that is not tracked.
+  double operator[](const std::string& name) const;
+};
+
+/// All snapshots of the run in options.out, which ended with the model `end`.
+Trajectory trajectory_of(const Study& study, const Options& options, const Subject& end);
 
 /// {"step": [...], "train accuracy": [...], "test accuracy": [...], NAME: [...]}, in `out`'s
 /// trajectory.json, and the same as a figure.

@@ -69,7 +69,7 @@ Report analyse(const study::Subject& subject) {
   return report;
 }
 
-study::Numbers track(const study::Subject& subject) {
+study::Numbers track(const study::Subject& subject, const study::Subject&) {
   const Accuracies a = accuracies(subject);
   return {{"plain accuracy", a.plain / 100.0},
           {"small accuracy", a.small / 100.0},

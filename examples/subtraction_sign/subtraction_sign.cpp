@@ -114,7 +114,7 @@ Report analyse(const study::Subject& subject) {
   return report;
 }
 
-study::Numbers track(const study::Subject& subject) {
+study::Numbers track(const study::Subject& subject, const study::Subject&) {
   const auto& model = subject.model;
   const auto [logits, cache] = collect_at(model, prompts_of(subject.setup.all), kPositionEquals,
                                           {kPre}, {}, subject.threads);

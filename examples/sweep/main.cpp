@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 
+#include "../modular_addition/modular_addition.hpp"
 #include "../subtraction_sign/subtraction_sign.hpp"
 #include "hooked/train/ranks.hpp"
 #include "runs.hpp"
@@ -22,7 +23,7 @@ struct Options {
 study::Study study_named(const std::string& name) {
   std::vector<std::string> names;
   for (const study::Study& study :
-       {subtraction::subtraction_sign(), maximum(), modular_addition()}) {
+       {addition::modular_addition(), subtraction::subtraction_sign(), maximum()}) {
     if (study.name == name) return study;
     names.push_back(study.name);
   }

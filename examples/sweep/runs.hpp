@@ -39,7 +39,8 @@ inline json result_of(study::Study study, const std::string& preset, const Run& 
               {"seconds", facts.at("seconds")},
               {"train accuracy", accuracy(setup.part.train)},
               {"test accuracy", accuracy(setup.part.test)}};
-  for (const auto& [name, value] : study.track({model, setup, options.choices, how.threads})) {
+  const study::Subject trained{model, setup, options.choices, how.threads};
+  for (const auto& [name, value] : study.track(trained, trained)) {
     result[name] = hooked::rounded(value);
   }
   return result;

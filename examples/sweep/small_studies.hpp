@@ -1,4 +1,4 @@
-// Two small tasks to sweep over: all sequences of each, and where the answer is read.
+// A small task to sweep over: all its sequences, and where the answer is read.
 #pragma once
 
 #include <algorithm>
@@ -90,7 +90,7 @@ inline study::Setup small_setup(const study::Choices& choose, Dataset all, hooke
   return s;
 }
 
-inline study::Numbers losses(const study::Subject& subject) {
+inline study::Numbers losses(const study::Subject& subject, const study::Subject&) {
   return {{"train loss", evaluate(subject.model, subject.setup.part.train).loss},
           {"test loss", evaluate(subject.model, subject.setup.part.test).loss}};
 }
@@ -109,29 +109,6 @@ inline study::Study maximum() {
                                              [](const std::vector<Token>& numbers) {
                                                return *std::max_element(numbers.begin(),
                                                                         numbers.end());
-                                             }),
-                                   seed);
-              },
-          .analyse = no_claims,
-          .track = losses,
-          .snapshots = 0};
-}
-
-/// Their sum modulo p.
-inline study::Study modular_addition() {
-  return {.name = "modular_addition",
-          .question = "The sum of a few numbers modulo p.",
-          .choices = small_choices(),
-          .presets = {{"quick", "seconds", {}}},
-          .setup =
-              [](const study::Choices& choose, hooked::Seed seed) {
-                const Index p = choose.count("p");
-                return small_setup(choose,
-                                   sequences(p, choose.count("length"),
-                                             [p](const std::vector<Token>& numbers) {
-                                               Index sum = 0;
-                                               for (const Token n : numbers) sum += n;
-                                               return static_cast<Token>(sum % p);
                                              }),
                                    seed);
               },
