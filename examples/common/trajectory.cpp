@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "hooked/core/names.hpp"
 #include "hooked/core/tensor.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/train/evaluate.hpp"
@@ -21,16 +20,6 @@ hooked::Dataset some_of(const hooked::Dataset& data) {
 }
 
 }  // namespace
-
-double Moment::operator[](const std::string& name) const {
-  std::vector<std::string> names;
-  for (const auto& [known, value] : numbers) {
-    if (known == name) return value;
-    names.push_back(known);
-  }
-  hooked::fail<hooked::NameError>(
-      "\"", name, "\" is not tracked; the nearest are: ", hooked::nearest_names(name, names));
-}
 
 Trajectory trajectory_of(const Study& study, const Options& options, const Subject& end) {
   Trajectory trajectory;

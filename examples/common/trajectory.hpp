@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "hooked/core/names.hpp"
 #include "hooked/train/evaluation.hpp"
 #include "study.hpp"
 #include "training.hpp"
@@ -18,7 +19,15 @@ struct Moment {
   Numbers numbers;
 
   /// One of `numbers`. Throws NameError for one that is not tracked.
-  double operator[](const std::string& name) const;
+  double operator[](const std::string& name) const {
+    std::vector<std::string> names;
+    for (const auto& [known, value] : numbers) {
+      if (known == name) return value;
+      names.push_back(known);
+    }
+    hooked::fail<hooked::NameError>(
+        "\"", name, "\" is not tracked; the nearest are: ", hooked::nearest_names(name, names));
+  }
 };
 
 /// All snapshots of the run in options.out, which ended with the model `end`.

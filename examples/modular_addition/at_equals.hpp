@@ -60,8 +60,8 @@ struct AtEquals {
     Tensor<double> each({p * p});
     for (Index row = 0; row < p * p; ++row) {
       const auto x = of.matrix().row(row).array();
-      each(row) = std::log((x - x[labels(row, 0)]).exp().sum());
-      if (!std::isfinite(each(row))) each(row) = x.maxCoeff() - x[labels(row, 0)];
+      const double top = x.maxCoeff();  // so that no exponential overflows
+      each(row) = std::log((x - top).exp().sum()) + (top - x[labels(row, 0)]);
     }
     return each;
   }
