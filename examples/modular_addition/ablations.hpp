@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "at_equals.hpp"
+#include "hooked/core/creation.hpp"
 #include "hooked/core/qr.hpp"
 #include "hooked/core/random.hpp"
 #include "logits.hpp"
@@ -103,9 +104,7 @@ inline Tensor<double> along(const Tensor<double>& directions, const Tensor<doubl
 
 inline void neuron_directions(const AtEquals& at, Report& report) {
   const Tensor<double> post = cast<double>(at.post), directions = key_directions(at);
-  Tensor<double> random_directions(directions.shape());
-  hooked::Random random({0}, "random directions");
-  for_each_element(random_directions.view(), [&](Index, double& v) { v = random.normal(); });
+  const auto random_directions = hooked::randn<double>(directions.shape(), hooked::Seed{0});
   const Tensor<double> kept = along(directions, post);
   const auto loss = [&](const Tensor<double>& values) {
     return at.loss_of(at.logits_with_neurons(values));

@@ -7,7 +7,7 @@
 
 #include "../common/study.hpp"
 #include "hooked/interp/collect.hpp"
-#include "hooked/interp/progress.hpp"
+#include "hooked/interp/progress_measures.hpp"
 #include "task.hpp"
 #include "weights.hpp"
 

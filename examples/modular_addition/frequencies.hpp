@@ -47,6 +47,9 @@ inline void frequencies(const AtEquals& at, Report& report) {
                                   "seeds) and these and one more in W_E"},
                    {count(important_E), count(at.key), overlap(important_E, at.key)},
                    {{{3, 7}, {2, 10}}, {{3, 6}, {2, 8}}, {{0.7, 1.0}, {0.4, 1.0}}}));
+  report.add(hooked::Claim{.claim = "key frequencies",
+                           .measured = list(at.key),
+                           .definition = "the important ones of W_L"});
   double of_key = 0.0, all = 0.0;
   for (Index k = 1; k < norms_E.size(0); ++k) all += norms_E(k) * norms_E(k);
   for (const Index k : at.key) of_key += norms_E(k) * norms_E(k);

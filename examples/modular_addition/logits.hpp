@@ -2,6 +2,7 @@
 #pragma once
 
 #include "at_equals.hpp"
+#include "hooked/core/select.hpp"
 #include "hooked/interp/fits.hpp"
 
 namespace addition {
@@ -27,13 +28,7 @@ inline double key_share(const AtEquals& at) {
 
 /// Rows of W_L in the Fourier basis at the key frequencies, u_k and v_k: [2 keys, neuron].
 inline Tensor<double> key_directions(const AtEquals& at) {
-  const Tensor<double> components = fourier(neuron_logits(at.model), 0);  // [p, neuron]
-  const std::vector<Index> waves = waves_of(at.key, at.p);
-  Tensor<double> directions({static_cast<Index>(waves.size()), components.size(1)});
-  for (Index i = 0; i < directions.size(0); ++i) {
-    copy(components.select(0, waves[static_cast<std::size_t>(i)]), directions.select(0, i));
-  }
-  return directions;
+  return take(fourier(neuron_logits(at.model), 0), 0, Tensor<Index>(waves_of(at.key, at.p)));
 }
 
 inline void logit_cosines(const AtEquals& at, Report& report) {
@@ -120,10 +115,7 @@ inline void draw_cluster(const AtEquals& at, const std::vector<Index>& fitted,
   for (const Index i : fitted) {
     if (frequency[static_cast<std::size_t>(i)] == strongest) cluster.push_back(i);
   }
-  Tensor<double> rows({static_cast<Index>(cluster.size()), at.p});
-  for (Index i = 0; i < rows.size(0); ++i) {
-    copy(W_L.select(1, cluster[static_cast<std::size_t>(i)]), rows.select(0, i));
-  }
+  const Tensor<double> rows(take(W_L, 1, Tensor<Index>(cluster)).transpose());
   report.add("cluster", Figure::heatmap("W_L of the neurons of the strongest frequency",
                                         "wave of the output (const, cos 1, sin 1, ...)", "neuron",
                                         "weight", Figure::Colors::diverging)

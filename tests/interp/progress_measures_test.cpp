@@ -1,4 +1,4 @@
-#include "hooked/interp/progress.hpp"
+#include "hooked/interp/progress_measures.hpp"
 
 #include "catch.hpp"
 #include "hooked/core/random.hpp"
@@ -30,7 +30,7 @@ double difference(const Tensor<double>& x, const Tensor<double>& y) {
 }  // namespace
 
 TEST_CASE("Excluded logits are without the waves, restricted ones with nothing else",
-          "[progress]") {
+          "[progress_measures]") {
   const Tensor<double> waves = planted(3.0, 0.0);
   CHECK(max_norm(excluded_logits(waves, {2})).item() < 1e-14);
   CHECK(difference(restricted_logits(waves, {2}), waves) < 1e-14);
@@ -45,7 +45,7 @@ TEST_CASE("Excluded logits are without the waves, restricted ones with nothing e
   CHECK(difference(restricted - mean(restricted, 0, Keep::yes), projected) < 1e-13);
 }
 
-TEST_CASE("The sum of squares is over all parameters", "[progress]") {
+TEST_CASE("The sum of squares is over all parameters", "[progress_measures]") {
   Transformer<float> model({.n_layers = 1, .d_model = 4, .n_ctx = 3, .d_head = 2, .d_vocab = 5});
   double total = 0.0;
   for (const std::string& name : model.parameters().names()) {
