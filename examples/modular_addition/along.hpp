@@ -1,63 +1,13 @@
 // How a run developed: when it grokked, and what formed before that.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "../common/trajectory.hpp"
 #include "at_equals.hpp"
+#include "phases.hpp"
 
 namespace addition {
-
-using study::Moment;
-using study::Trajectory;
-
-/// The snapshot with the largest of a number, or with sign -1 the smallest.
-inline std::size_t extreme(const Trajectory& run, const std::string& name, double sign = 1.0) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < run.size(); ++i) {
-    if (sign * run[i][name] > sign * run[best][name]) best = i;
-  }
-  return best;
-}
-
-/// The first snapshot from `first` on for which `holds`; run.size() where there is none.
-template <class Holds>
-std::size_t first_with(const Trajectory& run, std::size_t first, Holds holds) {
-  while (first < run.size() && !holds(run[first])) ++first;
-  return first;
-}
-
-/// Snapshots that divide a run, by their places in it; run.size() for what did not happen. The test
-/// loss alone says when it grokked, the excluded loss when it memorised and when its circuit
-/// formed.
-struct Phases {
-  std::size_t peak;       // of the test loss
-  std::size_t begins;     // to grok: at most two thirds of the peak
-  std::size_t ends;       // less than 1e-3
-  std::size_t memorised;  // the least excluded loss
-  std::size_t formed;     // the first after it with 90% of the largest
-
-  explicit Phases(const Trajectory& run)
-      : peak(extreme(run, "test loss")), memorised(extreme(run, "excluded loss", -1.0)) {
-    const double highest = run[peak]["test loss"];
-    const double excluded = run[extreme(run, "excluded loss")]["excluded loss"];
-    begins = first_with(run, peak,
-                        [&](const Moment& at) { return at["test loss"] <= 2.0 / 3.0 * highest; });
-    ends = first_with(run, peak, [](const Moment& at) { return at["test loss"] < 1e-3; });
-    formed = first_with(run, memorised,
-                        [&](const Moment& at) { return at["excluded loss"] >= 0.9 * excluded; });
-  }
-};
-
-/// The number of a snapshot, NaN where there is no such snapshot.
-inline double at_or_nan(const Trajectory& run, std::size_t i, const std::string& name) {
-  return i < run.size() ? run[i][name] : std::numeric_limits<double>::quiet_NaN();
-}
-inline double step_of(const Trajectory& run, std::size_t i) {
-  return i < run.size() ? static_cast<double>(run[i].snapshot.step)
-                        : std::numeric_limits<double>::quiet_NaN();
-}
 
 inline void phases(const Trajectory& run, const Phases& at, Report& report) {
   const auto step = [&](std::size_t i) { return step_of(run, i); };
@@ -113,19 +63,29 @@ inline void order_of_events(const Trajectory& run, const Phases& at, Report& rep
   }
 }
 
-/// Losses by their logarithms.
-inline void draw_losses(const Trajectory& run, Report& report) {
+/// Losses by their logarithms, and where phases end.
+inline void draw_losses(const Trajectory& run, const Phases& at, Report& report) {
   Figure figure = Figure::lines("Losses along training", "step", "log10 of nats");
   figure.panel("by key frequencies of the trained model");
-  Tensor<double> steps({static_cast<Index>(run.size())});
+  const auto n = static_cast<Index>(run.size());
+  Tensor<double> steps({n}), values({n});
+  Tensor<double> range({2}, {0.0, 0.0});
   for (const std::string name : {"train loss", "test loss", "restricted loss", "excluded loss"}) {
-    Tensor<double> values(steps.shape());
-    for (std::size_t i = 0; i < run.size(); ++i) {
-      steps(static_cast<Index>(i)) = static_cast<double>(run[i].snapshot.step);
-      values(static_cast<Index>(i)) = std::log10(run[i][name]);
+    for (Index i = 0; i < n; ++i) {
+      const Moment& moment = run[static_cast<std::size_t>(i)];
+      steps(i) = static_cast<double>(moment.snapshot.step);
+      values(i) = std::log10(moment[name]);
+      range(0) = std::min(range(0), values(i)), range(1) = std::max(range(1), values(i));
     }
     figure.line(name, steps, values);
   }
+  const auto upright = [&](const std::string& label, std::size_t i) {
+    if (i < run.size()) figure.line(label, Tensor<double>({2}, step_of(run, i)), range, true);
+  };
+  upright("memorised", at.memorised);
+  upright("circuit formed", at.formed);
+  upright("grokking begins", at.begins);
+  upright("grokking ends", at.ends);
   report.add("losses", std::move(figure));
 }
 
@@ -133,7 +93,7 @@ inline void along_training(const Trajectory& run, Report& report) {
   const Phases at(run);
   phases(run, at, report);
   order_of_events(run, at, report);
-  draw_losses(run, report);
+  draw_losses(run, at, report);
   const auto step = [&](std::size_t i) {
     return i < run.size() ? std::to_string(run[i].snapshot.step) : std::string("never");
   };

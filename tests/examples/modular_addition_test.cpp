@@ -5,7 +5,7 @@
 #include "../../examples/modular_addition/turning.hpp"
 #include "catch.hpp"
 
-using namespace addition;
+namespace addition {
 
 namespace {
 
@@ -113,3 +113,5 @@ TEST_CASE("Phases are read off the losses", "[modular_addition]") {
   CHECK(never.ends == 2);
   CHECK(std::isnan(step_of(run, run.size())));
 }
+
+}  // namespace addition

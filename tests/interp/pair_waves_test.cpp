@@ -33,9 +33,6 @@ Tensor<double> unit_wave(Index p, Index k, int sign, double (*wave)(double)) {
 
 double cosine(double angle) { return std::cos(angle); }
 double sine(double angle) { return std::sin(angle); }
-double difference(const Tensor<double>& x, const Tensor<double>& y) {
-  return max_norm(x - y).item();
-}
 
 }  // namespace
 
@@ -49,7 +46,7 @@ TEST_CASE("Means over pairs of one sum, and functions of it", "[pair_waves]") {
   CHECK(by_difference(0, 0) == Approx(5.0));                      // 00, 11, 22
   CHECK(by_difference(1, 0) == Approx((4.0 + 8.0 + 3.0) / 3.0));  // 10, 21, 02
   const Tensor<double> g = random_functions(2, 3);                // p = 4
-  CHECK(difference(mean_by_sum(function_of_sum(g, -1), -1), g) < 1e-14);
+  CHECK(max_norm(mean_by_sum(function_of_sum(g, -1), -1) - g).item() < 1e-14);
   CHECK(function_of_sum(g)(4 * 3 + 2, 1) == g(1, 1));  // 3 + 2 = 1 (mod 4)
 }
 
@@ -67,7 +64,7 @@ TEST_CASE("The projection on sums is u u^T f + v v^T f", "[pair_waves]") {
           }
         }
       }
-      CHECK(difference(project_on_sums(f, {1, p / 2}, sign), wanted) < 1e-13);
+      CHECK(max_norm(project_on_sums(f, {1, p / 2}, sign) - wanted).item() < 1e-13);
     }
   }
 }
@@ -120,8 +117,8 @@ TEST_CASE("What is kept of a frequency explains the share of it, and is kept aga
     const Tensor<double> f = random_functions(p, 3);
     const std::vector<Index> frequencies{1, p / 2, 2};
     const Tensor<double> kept = keep_pair_frequency(f, frequencies);
-    CHECK(difference(keep_pair_frequency(kept, frequencies), kept) < 1e-13);
-    CHECK(difference(mean(kept, 0), mean(f, 0)) < 1e-14);
+    CHECK(max_norm(keep_pair_frequency(kept, frequencies) - kept).item() < 1e-13);
+    CHECK(max_norm(mean(kept, 0) - mean(f, 0)).item() < 1e-14);
     const Tensor<double> shares = frequency_shares(f);
     for (Index u = 0; u < 3; ++u) {
       const Index k = frequencies[static_cast<std::size_t>(u)];

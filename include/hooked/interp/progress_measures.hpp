@@ -2,6 +2,7 @@
 // "Progress measures for grokking via mechanistic interpretability", 2023).
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "hooked/core/reduce.hpp"
