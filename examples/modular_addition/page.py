@@ -25,7 +25,7 @@ NEURONS = "neurons of one frequency; loss with these as polynomials"
 COSINES = "logits by the key cosines: variance explained, loss ratio"
 RESTRICTED = "restricted loss; divided by the loss"
 EXCLUDED = "excluded loss, and the loss of the same pairs"
-TURNED = "x's key frequencies turned on by d: answer of x + d; all others turned: answer of x"
+TURNED = "x's key frequencies turned by d: answer of x + d; as many others turned: answer of x"
 ONE_LESS = "without one frequency, loss ratio: key ones, least; others, largest"
 GROKKING = "grokking: begins, ends"
 PHASES = "phases: memorised, circuit formed"
@@ -62,8 +62,8 @@ $date, $machine.
 - "match" and "same sign/shape" are two tolerances for the same number, written behind each
   [definition](#definitions). They are round numbers of ours, chosen after models modulo 53 had been seen and before
   any modulo 113 was trained.
-- Where key waves are taken out of a model or turned, as many others are, too, or all others, or as
-  many random directions: the rows called control, and the second numbers of their claims.
+- Where key waves are taken out of a model or turned, as many others are, too, or as many random
+  directions of neurons: the rows called control, and the second numbers of their claims.
 
 ## The model
 
@@ -170,9 +170,9 @@ def findings(runs, run):
         f"{', '.join(str(r.seed) for r in runs)}). {of(NEURONS)}% of the neurons are of one frequency "
         f"(84.6%), and cosines of x + y - z of the key frequencies are {of(COSINES)}% of the variance "
         "of the logits (95%).",
-        f"- That is what they use: with the key frequencies of x's embedding turned on to x + d, "
-        f"{of(TURNED)}% of all pairs get the answer of x + d; with all other frequencies turned, "
-        f"{of(TURNED, 1)}% keep the answer of x.",
+        f"- That is what they use: with the key frequencies of x's embedding turned to those of x + d, "
+        f"{of(TURNED)}% of all pairs get the answer of x + d, though all else is that of x; with as "
+        f"many other frequencies turned, {of(TURNED, 1)}% keep the answer of x.",
         f"- Without the key waves the loss of training pairs is {of(EXCLUDED)} nats, with nothing else "
         f"that of all pairs {of(RESTRICTED)}, {of(RESTRICTED, 1)} times the model's (0.23). Without "
         f"any one key frequency the loss is at least {of(ONE_LESS)} times as large, without any other "

@@ -89,11 +89,11 @@ TEST_CASE("Losses hold for logits of any size", "[modular_addition]") {
   CHECK(at.test.size() == 35);
 }
 
-TEST_CASE("Turned all the way on, x is x + d", "[modular_addition]") {
+TEST_CASE("With all its waves turned by d, x is x + d", "[modular_addition]") {
   const Tensor<double> W({3, 2}, {1.0, 2.0, 3.0, 5.0, 8.0, 13.0});
-  const Tensor<double> turned = turned_on(W, {0, 1}, 1);
+  const Tensor<double> turned = turned_by(W, {0, 1}, 1);
   for (Index x = 0; x < 3; ++x) CHECK(turned(x, 1) == Approx(W((x + 1) % 3, 1)));
-  CHECK(max_norm(turned_on(W, {}, 1) - W).item() == 0.0);
+  CHECK(max_norm(turned_by(W, {}, 1) - W).item() == 0.0);
 }
 
 TEST_CASE("Phases are read off the losses", "[modular_addition]") {
