@@ -179,8 +179,9 @@ def findings(runs, run):
         f"at most {of(ONE_LESS, 1)} times.",
         f"- Grokking begins at step {of(GROKKING)} and ends at {of(GROKKING, 1)} (the study: 10,000 "
         f"and 15,000).",
-        f"- What groks had formed before: the circuit by step {of(PHASES, 1)} (9,400); the restricted "
-        f"loss is below 1 nat after {of(EARLIER)} of the steps that the test loss takes.",
+        f"- By the excluded loss the pairs are memorised at step {of(PHASES)} (1,400) and the circuit "
+        f"has formed at {of(PHASES, 1)} (9,400). The restricted loss is below 1 nat after "
+        f"{of(EARLIER)} of the steps that the test loss takes.",
         f"- Of the {len(judged(runs))} claims that are judged, {len(names)} discriminate. "
         f"{len(always)} of these hold with all seeds, {len(never)} with none{listed(never)}.",
     ])
