@@ -55,6 +55,16 @@ def sweep_of(path):
     return [row for row in rows if row["status"] == "done"]
 
 
+def settings_of(rows):
+    """{((choice, value), ...): rows} for the choices that differ between a sweep's rows."""
+    keys = list(rows[0])
+    keys = [key for key in keys[1:keys.index("seed")] if len({row[key] for row in rows}) > 1]
+    found = {}
+    for row in rows:
+        found.setdefault(tuple((key, row[key]) for key in keys), []).append(row)
+    return found
+
+
 def number(x, digits=3):
     if x is None:
         return "none"

@@ -71,10 +71,17 @@ Report analyse(const study::Subject& subject) {
 
 study::Numbers track(const study::Subject& subject, const study::Subject&) {
   const Accuracies a = accuracies(subject);
-  return {{"plain accuracy", a.plain / 100.0},
-          {"small accuracy", a.small / 100.0},
-          {"augmented accuracy", a.augmented / 100.0},
-          {"plain loss", a.loss}};
+  study::Numbers numbers{{"plain accuracy", a.plain / 100.0},
+                         {"small accuracy", a.small / 100.0},
+                         {"augmented accuracy", a.augmented / 100.0},
+                         {"plain loss", a.loss}};
+  const AtAnswers at(subject);
+  if (at.task.sorts()) {
+    const NextAnswers share = next_answers(at);
+    numbers.emplace_back("by place", share.of_place / 100.0);
+    numbers.emplace_back("next larger", share.next_larger / 100.0);
+  }
+  return numbers;
 }
 
 }  // namespace

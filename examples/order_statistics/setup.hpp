@@ -29,7 +29,7 @@ inline study::Choices choices() {
           {"n_heads", 4, "heads, of d_model / n_heads numbers each"},
           {"d_model", 128, "width of the residual stream"},
           {"attn_only", 0, "1: blocks have no MLP"},
-          {"steps", 6000, "of training"},
+          {"steps", 3000, "of training"},
           {"batch_size", 512, "tuples a step"},
           {"lr", 2e-3, "AdamW's"},
           {"weight_decay", 0.1, "AdamW's"}};

@@ -36,7 +36,9 @@ written by its `page.py` from the files beside it, which these commands made:
 
     build/examples/subtraction_sign --preset full --seed N --out DIR      # N = $full_seeds
     build/examples/subtraction_sign --preset quick --seed N --out DIR     # N = $quick_seeds
-    mpirun -n 2 build-mpi/examples/sweep docs/results/subtraction_sign/sweep/sweep.json --out DIR --threads 1
+    build/examples/sweep docs/results/subtraction_sign/sweep/sweep.json --out DIR --threads 1
+
+(under `mpirun -n 2`, built with `HOOKED_WITH_MPI`: one run a core)
 
 $date, $machine.
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "../modular_addition/modular_addition.hpp"
+#include "../order_statistics/order_statistics.hpp"
 #include "../subtraction_sign/subtraction_sign.hpp"
 #include "hooked/train/ranks.hpp"
 #include "runs.hpp"
@@ -23,7 +24,8 @@ struct Options {
 study::Study study_named(const std::string& name) {
   std::vector<std::string> names;
   for (const study::Study& study :
-       {addition::modular_addition(), subtraction::subtraction_sign(), maximum()}) {
+       {addition::modular_addition(), order_statistics::order_statistics(),
+        subtraction::subtraction_sign(), maximum()}) {
     if (study.name == name) return study;
     names.push_back(study.name);
   }
