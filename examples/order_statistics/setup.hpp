@@ -32,7 +32,7 @@ inline study::Choices choices() {
           {"steps", 3000, "of training"},
           {"batch_size", 512, "tuples a step"},
           {"lr", 2e-3, "AdamW's"},
-          {"weight_decay", 0.1, "AdamW's"}};
+          {"weight_decay", 0.5, "AdamW's"}};
 }
 
 /// A choice that is 0 or 1. Throws ConfigError for anything else.
