@@ -162,15 +162,17 @@ def says(claim):
 
 def claims_over_seeds(runs, groups):
     """A row for each claim that is judged; columns: what the study says, the spread within each
-    group {title: runs}, the null models over all runs, and for how many runs it holds."""
+    group {title: runs} (and for how many of it the claim holds, where there are several), the null
+    models over all runs, and for how many runs it holds."""
     nulls = [null["model"] for null in max(runs, key=lambda run: len(
         next(iter(run.claims.values()))["nulls"])).claims[judged(runs)[0]]["nulls"]]
     rows = []
     for name in judged(runs):
         claim, passes = runs[0].claims[name], null_passes(runs, name)
         cells = [escape(name), claim["unit"], escape(says(claim))]
-        cells += [spreads([run.claims[name]["measured"] for run in group]) if group else "–"
-                  for group in groups.values()]
+        cells += [spreads([run.claims[name]["measured"] for run in group])
+                  + (f" ({sum(holds(run, name) for run in group)} of {len(group)})"
+                     if len(groups) > 1 else "") if group else "–" for group in groups.values()]
         for model in nulls:
             cells.append(spreads([null["measured"] for run in runs
                                   for null in run.claims[name]["nulls"] if null["model"] == model]))
@@ -190,7 +192,7 @@ def verdict_grid(runs):
     rows = [[escape(name)] + [MARKS[run.claims[name]["verdict"]] for run in runs]
             for name in counting(runs)]
     sums = [str(sum(holds(run, name) for name in counting(runs))) for run in runs]
-    return table(["claim"] + [str(run.seed) for run in runs], rows + [["holds in all"] + sums])
+    return table(["claim"] + [str(run.seed) for run in runs], rows + [["claims that hold"] + sums])
 
 
 def one_run(run, all_runs):
@@ -200,7 +202,7 @@ def one_run(run, all_runs):
         claim, passes = run.claims[name], null_passes(all_runs, name)
         show = lambda m: "; ".join(number(x) for x in (m if isinstance(m, list) else [m]))
         nulls = ", ".join(f"{null['model']} {show(null['measured'])}" for null in claim["nulls"])
-        verdict = claim["verdict"] if not passes else "not discriminating"
+        verdict = claim["verdict"] if not passes else f"not discriminating ({claim['verdict']})"
         rows.append([escape(name), claim["unit"], escape(says(claim)), show(claim["measured"]), nulls,
                      verdict])
     return table(["claim", "unit", "study says", "measured", "models that know nothing", "verdict"],

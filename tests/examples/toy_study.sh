@@ -110,7 +110,7 @@ assert rows[0].startswith("| claim | unit | study says | all | untrained | dealt
 assert rows[2].endswith("| 3 of 3 (44 to 100%) |"), rows[2]
 assert "not discriminating: untrained passes with 3 of 3, dealt labels passes" in rows[3], rows[3]
 grid = verdict_grid(runs).splitlines()
-assert grid[0] == "| claim | 0 | 1 | 2 |" and grid[-1] == "| holds in all | 1 | 1 | 1 |", grid
+assert grid[0] == "| claim | 0 | 1 | 2 |" and grid[-1] == "| claims that hold | 1 | 1 | 1 |", grid
 assert "not discriminating" in one_run(runs[0], runs)
 assert abs(fisher(8, 10, 1, 6) - 400 / 11440) < 1e-12 and fisher(0, 5, 0, 9) == 1
 assert frequency(7, 20) == "7 of 20 (18 to 57%)"
