@@ -59,6 +59,59 @@ inline Tensor<double> features_of(const Hypothesis& hypothesis, const AtAnswers&
   return features;
 }
 
+/// Share of the variance of f [value] over all numbers that one step explains, up to a number and
+/// beyond it, at the best place.
+inline double step_share(const std::vector<double>& f) {
+  const auto n = static_cast<double>(f.size());
+  const double mean = std::accumulate(f.begin(), f.end(), 0.0) / n;
+  double total = 0.0, best = 0.0, below = 0.0;
+  for (const double v : f) total += (v - mean) * (v - mean);
+  for (std::size_t t = 0; t + 1 < f.size(); ++t) {
+    below += f[t] - mean;
+    const auto k = static_cast<double>(t + 1);
+    best = std::max(best, below * below * n / (k * (n - k)));
+  }
+  return best / total;
+}
+
+/// The function of one number that each unit adds up under "counts": how much of it is a straight
+/// line, and one step, as if the unit counted the numbers below a threshold.
+inline void summands(const AtAnswers& at, const hooked::LinearFits& counts, Report& report) {
+  const Index values = at.task.values, units = counts.slopes.size(1);
+  const Tensor<double> x = all_values(at.task);
+  Figure figure = Figure::lines("What neurons add up", "number", "summand");
+  figure.panel("the first eight neurons");
+  std::vector<double> line, step;
+  for (Index u = 0; u < units; ++u) {
+    std::vector<double> f(static_cast<std::size_t>(values), 0.0);  // f(0) = 0 by the design
+    for (Index v = 1; v < values; ++v) f[static_cast<std::size_t>(v)] = counts.slopes(v - 1, u);
+    const Tensor<double> as_tensor({values}, f);
+    if (u < 8) figure.line(std::to_string(u), x, as_tensor);
+    const auto fit = fit_linear(x.reshape({values, 1}), as_tensor.reshape({values, 1}));
+    line.push_back(100.0 * fit.r2(0)), step.push_back(100.0 * step_share(f));
+  }
+  report.add("summands", std::move(figure));
+  report.add(hooked::report({.claim = "summands of neurons: R2 of a straight line, of one step",
+                             .unit = "%",
+                             .definition = "the function of one number that is added up over the "
+                                           "tuple in the fit by counts, over all numbers; median "
+                                           "over units"},
+                            std::vector<double>{median(line), median(step)}));
+}
+
+/// The accuracy when attention is what it is on average over all tuples, whatever the numbers are.
+inline void mean_attention(const AtAnswers& at, Report& report) {
+  const Tensor<float> mean = hooked::mean(at.pattern_at(0), 0);  // [head, key]
+  const auto hook =
+      replace(at.site("attn.hook_pattern"), mean.view_as({mean.size(0), 1, mean.size(1)}),
+              {.positions = {at.task.at_equals()}});
+  report.add(hooked::report(
+      {.claim = "attention at its mean: accuracy, and as it is",
+       .unit = "%",
+       .definition = "hook_pattern at '=' of each head is its mean over 2,000 tuples"},
+      std::vector<double>{at.accuracy(at.plain, 0, {hook}), at.accuracy(at.plain, 0, {})}));
+}
+
 /// For each hypothesis: R2 of the neurons' preactivations (or, without an MLP, of the residual
 /// stream) by its features, the median over units, and the accuracy of the model that goes on from
 /// the fitted values.
@@ -91,6 +144,7 @@ inline void explain(const AtAnswers& at, Report& report) {
                                     " features and a constant: median R2; accuracy of the model "
                                     "that goes on from the fitted values")},
         std::vector<double>{median(r2), accuracy_with(fit.predict(features))}));
+    if (hypothesis.name == "counts") summands(at, fit, report);
   }
 }
 

@@ -61,7 +61,10 @@ Report analyse(const study::Subject& subject) {
   copying(at, report);
   if (at.task.name == "max") replaced_circuits(at, report);
   if (can_be_proved(at)) proved_accuracy(at, report);
-  if (at.task.name == "median") explain(at, report);
+  if (at.task.name == "median") {
+    mean_attention(at, report);
+    explain(at, report);
+  }
   if (at.task.sorts()) {
     next_larger(at, report);
     curved_scores(at, report);
