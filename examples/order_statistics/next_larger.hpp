@@ -80,7 +80,7 @@ inline std::array<double, 3> polynomial_fits(const AtAnswers& at) {
     const auto run = collect_at(at.model, at.plain.tokens, at.position(k), {site}, {}, at.threads);
     const Tensor<float> query = hooked::mean(run.cache[site], 0);
     const auto scores = head_scores(at.model, at.layer, query.view_as({1, query.numel()}), numbers);
-    const auto y = Tensor<float>(scores.select(1, 0)).transpose();  // [value, head]
+    const auto y = scores.select(1, 0).transpose();  // [value, head]
     for (Index degree = 1; degree <= 3; ++degree) {
       Tensor<double> powers({at.task.values, degree});
       for (Index v = 0; v < at.task.values; ++v) {
