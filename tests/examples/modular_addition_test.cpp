@@ -66,7 +66,8 @@ TEST_CASE("Important frequencies have a quarter of the strongest norm", "[modula
 TEST_CASE("Planted logits are all key cosines, and need them", "[modular_addition]") {
   const study::Setup setup = small({{"operation", "subtract"}});
   const Transformer<float> model(setup.model);
-  AtEquals at({model, setup}, {2});
+  const study::Choices chosen = choices();
+  AtEquals at({model, setup, chosen}, {2});
   plant(at);
   CHECK(key_share(at) == Approx(1.0));
   CHECK(max_norm(key_cosines(at) - at.logits).item() < 1e-12);
