@@ -55,6 +55,7 @@ Report analyse(const study::Subject& subject) {
   const AtAnswers at(subject);
   base_figures(subject, at.task, report);
   positions(at, report);
+  places_in_scores(at, report);
   orders(at, report);
   attention(at, report);
   score_lines(at, report);

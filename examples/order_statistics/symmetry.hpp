@@ -1,7 +1,10 @@
 // Whether the order of a tuple matters: position embeddings, and neurons over all orders.
 #pragma once
 
+#include <algorithm>
+
 #include "at_answers.hpp"
+#include "hooked/interp/attention_by.hpp"
 #include "hooked/interp/orders.hpp"
 
 namespace order_statistics {
@@ -22,6 +25,30 @@ inline void positions(const AtAnswers& at, Report& report) {
                                   "cosine of one of them and that of '='"},
                    {median(among), median(to_equals)},
                    {{{0.9, 1.0}, {0.7, 1.0}}, {{0.0, 0.1}, {0.0, 0.3}}}));
+}
+
+/// How much the place of a number moves its score beside what its size does: with score(x, j) =
+/// s(x) + p(j) (exact in one layer without norm), the standard deviation of p over the places of a
+/// tuple divided by that of s over all numbers; the median and the most of the heads.
+inline void places_in_scores(const AtAnswers& at, Report& report) {
+  const View<const float> W_E = at.model["embed.W_E"], W_pos = at.model["pos_embed.W_pos"];
+  const Tensor<float> equals =
+      W_E.select(0, at.task.equals()) + W_pos.select(0, at.task.at_equals());
+  const auto spread = [&](const View<const float>& keys) {
+    const auto scores = in_double(
+        head_scores(at.model, at.layer, equals.view_as({1, equals.numel()}), keys).select(1, 0));
+    return hooked::map(var(scores, 1), [](double v) { return std::sqrt(v); });  // [head]
+  };
+  const Tensor<double> places = spread(W_pos.slice(0, 0, at.task.length));
+  const Tensor<double> numbers = spread(W_E.slice(0, 0, at.task.values));
+  std::vector<double> ratio;
+  for (Index h = 0; h < places.numel(); ++h) ratio.push_back(places(h) / numbers(h));
+  report.add(hooked::report(
+      {.claim = "scores of '=': spread over places against over numbers",
+       .definition = "standard deviations of W_E[=] W_Q and W_pos[j] W_K over "
+                     "the places of a tuple, and of the same with W_E[x] "
+                     "over all numbers; median and most of the heads"},
+      std::vector<double>{median(ratio), *std::max_element(ratio.begin(), ratio.end())}));
 }
 
 /// What the answer is read from before the MLP's ReLU, or, without an MLP, before the unembedding.

@@ -82,7 +82,8 @@ TEST_CASE("Planted logits are all key cosines, and need them", "[modular_additio
 TEST_CASE("Losses hold for logits of any size", "[modular_addition]") {
   const study::Setup setup = small();
   const Transformer<float> model(setup.model);
-  const AtEquals at({model, setup}, {1});
+  const study::Choices chosen = choices();
+  const AtEquals at({model, setup, chosen}, {1});
   CHECK(at.loss_of(Tensor<double>({49, 7})) == Approx(std::log(7.0)));
   Tensor<double> wrong({49, 7});
   for (Index row = 0; row < 49; ++row) wrong(row, at.labels(row, 0)) = -5000.0;
