@@ -43,12 +43,13 @@ inline void places_in_scores(const AtAnswers& at, Report& report) {
   const Tensor<double> numbers = spread(W_E.slice(0, 0, at.task.values));
   std::vector<double> ratio;
   for (Index h = 0; h < places.numel(); ++h) ratio.push_back(places(h) / numbers(h));
-  report.add(hooked::report(
-      {.claim = "scores of '=': spread over places against over numbers",
-       .definition = "standard deviations of W_E[=] W_Q and W_pos[j] W_K over "
-                     "the places of a tuple, and of the same with W_E[x] "
-                     "over all numbers; median and most of the heads"},
-      std::vector<double>{median(ratio), *std::max_element(ratio.begin(), ratio.end())}));
+  report.add(judge({.claim = "scores of '=': spread over places against over numbers",
+                    .study_says = "the order ... does not influence the output",
+                    .definition = "standard deviations of W_E[=] W_Q and W_pos[j] W_K over the "
+                                  "places of a tuple, and of the same with W_E[x] over all "
+                                  "numbers; median and most of the heads"},
+                   {median(ratio), *std::max_element(ratio.begin(), ratio.end())},
+                   {{{0.0, 0.05}, {0.0, 0.2}}, {{0.0, 0.05}, {0.0, 0.2}}}));
 }
 
 /// What the answer is read from before the MLP's ReLU, or, without an MLP, before the unembedding.
