@@ -198,8 +198,9 @@ def best_hypothesis(runs):
     names = [name for name in runs[0].claims if name.startswith("neurons by ")]
     middle = lambda name: sorted(run.value(name, 1) for run in runs)[len(runs) // 2]
     best = max(names, key=middle)
+    null = lambda place: spread([run.claims[best]["nulls"][0]["measured"][place] for run in runs])
     return (best.removeprefix("neurons by ").split(":")[0], spread([run.value(best, 1) for run in runs]),
-            spread([run.value(best, 0) for run in runs]))
+            spread([run.value(best, 0) for run in runs]), null(0), null(1))
 
 
 def findings(runs, proofs, sweeps):
@@ -217,10 +218,11 @@ def findings(runs, proofs, sweeps):
                  f"both in {over('max', REPLACED, 3)}%.")
     lines.append(f"- With one head and no MLP, {spread([run.value(PROVED) for run in proofs])}% of all "
                  "inputs are proved right from the weights.")
-    name, accuracy, r2 = best_hypothesis(runs["median"])
+    name, accuracy, r2, null_r2, null_accuracy = best_hypothesis(runs["median"])
     best = max((row["plain accuracy"] for row in sweeps["architectures"]))
     lines.append(f"- The median: of six hypotheses about the neurons, \"{name}\" explains most, R2 "
-                 f"{r2}%; with that part alone the model is right in {accuracy}%. The best "
+                 f"{r2}%; with that part alone the model is right in {accuracy}%. (Untrained: R2 {null_r2}%, "
+                 f"right in {null_accuracy}%: the second says it, not the first.) The best "
                  f"architecture that was tried has {number(100 * best, 4)}%.")
     lines.append(f"- Sorting: after an overwritten answer the model says the number of that place in "
                  f"{over('sort', NEXT, 0)}%, the next larger in {over('sort', NEXT, 1)}%.")
