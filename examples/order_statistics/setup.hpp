@@ -53,8 +53,8 @@ inline Task task_of(const study::Choices& choose) {
   if (task.length < 2 || task.length > 10) {
     hooked::fail<hooked::ConfigError>("length is ", task.length, ", it must be from 2 to 10");
   }
-  if (task.values < 5 || task.values > 10'000) {
-    hooked::fail<hooked::ConfigError>("values is ", task.values, ", it must be from 5 to 10000");
+  if (task.values < 10 || task.values > 10'000) {  // a fifth of them is at least two
+    hooked::fail<hooked::ConfigError>("values is ", task.values, ", it must be from 10 to 10000");
   }
   if (task.distinct && task.values / 5 < task.length) {
     hooked::fail<hooked::ConfigError>("of ", task.values, " values a fifth are small: they are no ",

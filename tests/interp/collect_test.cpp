@@ -60,7 +60,9 @@ TEST_CASE("An activation replaced by itself changes nothing, by zero it is an ab
   }
   CHECK(none(0, 0) != Approx(logits(0, 0)));
   CHECK_THROWS_WITH(logits_with(model, tokens, 2, post, Tensor<double>({5, 6})),
-                    "logits_with: values are [5, 6] for 600 examples of " + post);
+                    "logits_with: values are [5, 6] for 600 examples of " + post +
+                        ", whose axes but for the position are wanted: [batch, pos, d_mlp]");
+  CHECK_THROWS_AS(logits_with(model, tokens, 2, post, Tensor<double>({600})), ShapeError);
 }
 
 TEST_CASE("Scores at one position can be replaced, too", "[collect]") {
@@ -82,6 +84,7 @@ TEST_CASE("Scores at one position can be replaced, too", "[collect]") {
     REQUIRE(forced.data()[i] == Approx(by_pattern.data()[i]));
   }
   CHECK_THROWS_AS(logits_with(model, tokens, 1, "blocks.0.attn.hook_scores", scores), NameError);
+  CHECK_THROWS_AS(logits_with(model, tokens, 1, site, Tensor<double>({600, 3})), ShapeError);
 }
 
 TEST_CASE("A head's map is what it adds to a neuron when it attends to one token", "[head_maps]") {

@@ -94,10 +94,13 @@ template <Scalar T>
 Tensor<T> logits_with(const Transformer<T>& model, View<const Token> tokens, Token position,
                       const std::string& site, View<const std::type_identity_t<T>> values,
                       int threads = 0) {
-  const int axis = model.sites()[model.sites().find(site)].position_axis();
-  if (axis < 0 || values.rank() < axis || values.size(0) != tokens.size(0)) {
+  const Site& where = model.sites()[model.sites().find(site)];
+  const int axis = where.position_axis();
+  if (axis < 0 || values.rank() + 1 != static_cast<int>(where.axes.size()) ||
+      values.size(0) != tokens.size(0)) {
     fail<ShapeError>("logits_with: values are ", values.shape(), " for ", tokens.size(0),
-                     " examples of ", site);
+                     " examples of ", site,
+                     ", whose axes but for the position are wanted: ", where.axes_text());
   }
   Tensor<T> logits({tokens.size(0), model.config().d_vocab_out});
   const Cuts chunks = Cuts::of(tokens.size(0), detail::kCollected);
