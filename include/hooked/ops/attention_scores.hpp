@@ -7,6 +7,7 @@
 #pragma once
 
 #include "hooked/core/sums.hpp"
+#include "hooked/ops/attention_mask.hpp"
 #include "hooked/ops/attention_tiles.hpp"
 #include "hooked/ops/op.hpp"
 
