@@ -143,7 +143,8 @@ Transformer<T> center_writing_weights(const Transformer<T>& model) {
   detail::check_untied("center_writing_weights", model);
   Transformer<T> centered = model;
   for (const std::string& name : model.parameters().names()) {
-    const bool writes = name == "embed.W_E" || name == "pos_embed.W_pos" ||
+    const bool is_added = c.positional_embedding == PositionalEmbedding::standard;
+    const bool writes = name == "embed.W_E" || (name == "pos_embed.W_pos" && is_added) ||
                         matches_glob(name, "blocks.*.attn.?_O") ||
                         matches_glob(name, "blocks.*.mlp.?_out");
     if (writes) centered[name] -= mean(model[name], -1, Keep::yes);
