@@ -1,7 +1,7 @@
 // The circuits of attention heads, from weights alone (Elhage et al., "A Mathematical Framework for
 // Transformer Circuits", 2021): where a head looks, W_Q W_K^T, and what it then writes, W_V W_O.
-// Biases, norms and the divisor of scores are left out; fold_layer_norm (interp/weight_steps.hpp)
-// brings the weights of norms in.
+// Biases, norms, the divisor of scores and the turns of rotary positions are left out;
+// fold_layer_norm (interp/weight_steps.hpp) brings the weights of norms in.
 #pragma once
 
 #include <algorithm>
