@@ -1,0 +1,60 @@
+"""What is compared, and how exactly it must agree."""
+
+import numpy as np
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-5}
+# Where HookedTransformer's own float32 is far from its float64 (a norm of nearly equal numbers), ours
+# may be this many times as far.
+OF_THEIR_ERROR = 8
+SMALL = 0.05  # of the largest entry of a quantity: nothing is measured against less
+
+
+def quantity_of(name: str) -> str:
+    return name.split("|")[0]
+
+
+def largest(x: np.ndarray) -> float:
+    finite = np.abs(x[np.isfinite(x)])
+    return float(finite.max()) if finite.size else 0.0
+
+
+def error_of(expected: np.ndarray, ours: np.ndarray, least: float) -> float:
+    """The error of a tensor: the largest difference between entries, relative to the largest
+    expected entry of the tensor, or to `least` where that is more (a gradient that vanishes for a
+    reason is all rounding). Infinite for other shapes, and where not the same entries are
+    infinite."""
+    if expected.shape != ours.shape or not np.array_equal(np.isinf(expected), np.isinf(ours)):
+        return np.inf
+    finite = np.isfinite(expected)
+    if np.isnan(ours).any() or not np.array_equal(expected[~finite], ours[~finite]):
+        return np.inf
+    difference = largest(expected[finite] - ours[finite])
+    return difference / (max(largest(expected), least) or 1.0)
+
+
+def tolerances(dtype: str, theirs: dict[str, float]) -> dict[str, float]:
+    """Of each quantity, by HookedTransformer's own errors in float32."""
+    allowed: dict[str, float] = {}
+    for name, error in theirs.items():
+        usual = TOLERANCES[dtype]
+        least = OF_THEIR_ERROR * error if dtype == "float32" and error < np.inf else 0.0
+        allowed[quantity_of(name)] = max(allowed.get(quantity_of(name), usual), least)
+    return allowed
+
+
+def errors(expected: dict[str, np.ndarray], ours: dict[str, np.ndarray]) -> dict[str, float]:
+    """The error of every name of either; infinite for a name that only one has."""
+    whole: dict[str, float] = {}
+    for name, x in expected.items():
+        whole[quantity_of(name)] = max(whole.get(quantity_of(name), 0.0), largest(x))
+    found = {}
+    for name in [*expected, *(name for name in ours if name not in expected)]:
+        if name in expected and name in ours:
+            least = SMALL * whole[quantity_of(name)]
+            found[name] = error_of(expected[name], ours[name].astype(float), least)
+        else:
+            found[name] = np.inf
+    for quantity in ("site",):  # the keys of a cache stand in firing order
+        order = [[n for n in names if quantity_of(n) == quantity] for names in (expected, ours)]
+        found[f"order|{quantity}"] = 0.0 if order[0] == order[1] else np.inf
+    return found
