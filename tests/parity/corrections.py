@@ -1,12 +1,23 @@
 """Where HookedTransformer departs from its own contract, and what the reference values are made of
 instead. The numbers D1-D21 are those of the contract's list of defects."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
-from transformer_lens import HookedTransformer
+from transformer_lens import ActivationCache, HookedTransformer
 
 WHAT = {
+    "D7, D9": "D7, D9: accumulated_bias adds up in float32, and wants MLPs: it is added up in the model's "
+    "dtype, of the layers that there are",
+    "D10": "D10: shortformer: decompositions have pos_embed, which is not in the stream: left out",
+    "D11": "D11: stack_head_results(layer=0, incl_remainder=True) has the final stream for a remainder: "
+    "it is what was embedded",
+    "D18": "D18: use_split_qkv_input: the scale of ln1 has an axis of heads, and does not broadcast: it "
+    "has none",
+    "final norm": "final_rms: apply_ln centres before the final norm, too, which does not: it does not",
+    "no norms": "normalization_type None: apply_ln of a projection looks for a scale: there is none to "
+    "apply",
     "alibi table": "ALiBi's table is built in float32, and a run that is shorter than an earlier one "
     "takes the wrong rows of it: both are put right",
     "hook_attn_in": "with use_split_qkv_input, q, k and v do not come from hook_attn_in: ours do, and "
@@ -16,10 +27,18 @@ WHAT = {
 
 
 def attach(model: HookedTransformer) -> HookedTransformer:
+    model.accumulated_bias = lambda *options, **named: accumulated_bias(model, *options, **named)
     if model.cfg.positional_embedding_type == "alibi":
         for block in model.blocks:
             block.attn.register_forward_pre_hook(set_alibi, with_kwargs=True)
     return model
+
+
+def accumulated_bias(model, layer: int, mlp_input=False, include_mlp_biases=True) -> torch.Tensor:
+    biases = [block.attn.b_O for block in model.blocks[: layer + mlp_input]]
+    if include_mlp_biases and not model.cfg.attn_only:
+        biases += [block.mlp.b_out for block in model.blocks[:layer]]
+    return sum(biases, torch.zeros_like(model.W_E[0]))
 
 
 def set_alibi(attention, _, inputs: dict) -> None:
@@ -54,12 +73,52 @@ def route_attn_in(config, firings: dict[str, list[torch.Tensor]]) -> None:
             calls[-1].grad = sum(firings[site][-1].grad for site in inputs)
 
 
+def of_cache(cache: ActivationCache) -> ActivationCache:
+    """One that decompositions can rely on."""
+    values = dict(cache.cache_dict)
+    for name, x in values.items():
+        if name.endswith("ln1.hook_scale") and x.ndim == 4:
+            values[name] = x[:, :, 0]
+    corrected = ActivationCache(values, cache.model)
+    if cache.model.cfg.positional_embedding_type == "shortformer":
+        corrected.has_pos_embed = False
+    return corrected
+
+
+@contextmanager
+def norm_at(model: HookedTransformer, layer: int) -> Iterator[None]:
+    """While it lasts, the model's norms are called what the one before `layer` is."""
+    config, kind = model.cfg, model.cfg.normalization_type
+    if config.final_rms and layer == config.n_layers:
+        config.normalization_type = "RMS"
+    yield
+    config.normalization_type = kind
+
+
+def without_norms(options: dict, config) -> dict:
+    apply_ln = options.get("apply_ln") and config.normalization_type is not None
+    return {**options, "apply_ln": apply_ln} if "apply_ln" in options else options
+
+
+def remainder(call: dict, cache: ActivationCache, parts: torch.Tensor) -> torch.Tensor:
+    if call["function"] == "stack_head_results" and call.get("layer") == 0:
+        return cache["resid_pre", 0][None]
+    return parts
+
+
 def of(case) -> list[str]:
     """What of WHAT concerns a case."""
-    both = case.mask is not None and case.config["attention_dir"] == "bidirectional"
+    config, padded = case.config, case.mask is not None
+    kind = config["positional_embedding_type"]
     concerned = {
-        "alibi table": case.config["positional_embedding_type"] == "alibi",
-        "hook_attn_in": case.config["use_attn_in"] and case.config["use_split_qkv_input"],
-        "padding, both directions": both,
+        "D7, D9": True,
+        "D10": kind == "shortformer",
+        "D11": True,
+        "D18": config["use_split_qkv_input"] and config["normalization_type"] is not None,
+        "final norm": config["final_rms"],
+        "no norms": config["normalization_type"] is None and not config["attn_only"],
+        "alibi table": kind == "alibi",
+        "hook_attn_in": config["use_attn_in"] and config["use_split_qkv_input"],
+        "padding, both directions": padded and config["attention_dir"] == "bidirectional",
     }
     return [name for name, is_so in concerned.items() if is_so]

@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "analyses.hpp"
 #include "hooked/core/error.hpp"
 #include "hooked/io/model.hpp"
 #include "results.hpp"
 #include "runs.hpp"
+#include "weights.hpp"
 
 namespace hooked::parity {
 namespace {
@@ -34,6 +36,9 @@ void compute(const std::filesystem::path& folder, const Inputs& inputs) {
   part("parameter gradients", parameter_gradients<T>);
   part("stretches", stretches<T>);
   part("greedy", greedy<T>);
+  part("processing", processing<T>);
+  part("circuits", circuits<T>);
+  part("analyses", analyses<T>);
   results.save(folder / "ours.npz");
   if (!failures.empty()) write_file(folder / "failed.txt", failures);
 }

@@ -7,19 +7,23 @@ way stands in corrections.py.
 """
 
 import json
+import logging
 import os
 import warnings
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched
 warnings.simplefilter("ignore")
+logging.disable(logging.WARNING)
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 
+import analyses
 import corrections
+import processing
 from draw import Case
 
 torch.set_num_threads(1)
@@ -76,6 +80,7 @@ def write(case: Case, dtype: str, folder: Path) -> None:
         "optional_sites": [s for key, sites in OPTIONAL_SITES.items() if case.config[key] for s in sites],
         "new_tokens": case.new_tokens,
         "middle_layer": model.cfg.n_layers // 2,
+        "calls": analyses.calls(model, tokens.shape[1]),
     }
     (folder / "case.json").write_text(json.dumps(facts))
 
@@ -84,18 +89,23 @@ def as_numpy(x: torch.Tensor) -> np.ndarray:
     return x.detach().to(torch.float64).numpy()
 
 
-def runs(case: Case, dtype: str) -> Values:
+def expected(case: Case, dtype: str = "float64") -> tuple[Values, str | None]:
+    """Also the step of weight processing, if any, that HookedTransformer does wrong."""
     model, (tokens, mask) = model_of(case, dtype), tokens_of(case)
     with torch.no_grad(), corrections.padding(model, mask):
         logits, cache = model.run_with_cache(tokens, attention_mask=mask)
         loss = model.loss_fn(logits, tokens, mask)
         per_token = model.loss_fn(logits, tokens, mask, per_token=True)
         stream = model(tokens, attention_mask=mask, stop_at_layer=model.cfg.n_layers // 2)
+    with torch.no_grad():
+        made = analyses.values(model, cache, tokens) | processing.circuits(model)
+        processed, wrong = processing.values(model, tokens)
     values = {f"site|{name}": as_numpy(x) for name, x in cache.items()}
     values["logits|cached"] = values["logits|plain"] = as_numpy(logits)
     values["loss|mean"], values["loss|per token"] = as_numpy(loss), as_numpy(per_token)
     values["layer range|stop"] = as_numpy(stream)
-    return values | gradients(model, tokens, mask) | generation(case, model)
+    values |= {name: as_numpy(x) for name, x in (made | processed).items()}
+    return values | gradients(model, tokens, mask) | generation(case, model), wrong
 
 
 def gradients(model: HookedTransformer, tokens: torch.Tensor, mask: torch.Tensor | None) -> Values:
@@ -152,7 +162,3 @@ def generation(case: Case, model: HookedTransformer) -> Values:
         torch.tensor(case.prompt), case.new_tokens, use_past_kv_cache=False, **options
     )
     return {"greedy|tokens": generated.numpy()}
-
-
-def expected(case: Case, dtype: str = "float64") -> Values:
-    return runs(case, dtype)

@@ -23,6 +23,7 @@ import numpy as np
 import compare
 import corrections
 import peer
+import processing
 from draw import Case, draw
 
 DTYPES = ("float64", "float32")
@@ -44,6 +45,8 @@ class Reference:
 
     values: peer.Values
     their_errors: dict[str, float]
+    wrong_step: str | None  # of its weight processing
+    defect: str | None  # which that is
 
 
 class Tally:
@@ -73,6 +76,16 @@ class Tally:
         for name, error in compare.errors(reference.values, ours).items():
             self.note(name, error, allowed.get(compare.quantity_of(name), 0.0), dtype, place)
 
+    def add_defects(self, number: int, case: Case, reference: Reference) -> None:
+        self.corrections.update(corrections.WHAT[name] for name in corrections.of(case))
+        if reference.defect:
+            self.corrections[f"{reference.defect}: {processing.INSTEAD}"] += 1
+        elif reference.wrong_step:
+            self.failures.append(
+                f"configuration {number}: HookedTransformer is wrong in {reference.wrong_step}, "
+                "which is none of its known defects"
+            )
+
     def note(self, name: str, error: float, allowed: float, dtype: str, place: str) -> None:
         self.comparisons += 1
         self.ill_conditioned += compare.TOLERANCES[dtype] < error <= allowed
@@ -93,8 +106,10 @@ def reason(refusal: str) -> str:
 
 
 def reference(case: Case) -> Reference:
-    values = peer.expected(case)
-    return Reference(values, compare.errors(values, peer.expected(case, "float32")))
+    values, wrong = peer.expected(case)
+    their_errors = compare.errors(values, peer.expected(case, "float32")[0])
+    defect = processing.defect_of(wrong, peer.model_of(case, "float64").cfg) if wrong else None
+    return Reference(values, their_errors, wrong, defect)
 
 
 def tally(cases: list[Case], references: list[Reference], folder: Path) -> Tally:
@@ -103,7 +118,7 @@ def tally(cases: list[Case], references: list[Reference], folder: Path) -> Tally
         for dtype in DTYPES:
             result.add(number, dtype, folder / f"{number}-{dtype}", references[number])
         if number in result.compared:
-            result.corrections.update(corrections.of(case))
+            result.add_defects(number, case, references[number])
     return result
 
 
@@ -123,9 +138,7 @@ def report(n: int, seed: int, found: Tally) -> dict:
             for (quantity, dtype), (error, place) in sorted(found.worst.items())
         },
         "refused": dict(sorted(found.refusals.items())),
-        "corrected": {
-            corrections.WHAT[name]: count for name, count in sorted(found.corrections.items())
-        },
+        "corrected": dict(sorted(found.corrections.items())),
         "out of tolerance": sorted(found.failures),
     }
 
