@@ -209,6 +209,14 @@ def one_run(run, all_runs):
                  rows)
 
 
+def where_it_differs(run, runs, why):
+    """'Where it differs: ...': a sentence for each claim of `why`, {name: function of a run}, that does
+    not hold with this run. None where there is none."""
+    lines = [f"- *{escape(name)}*: {why[name](run)}." for name in judged(runs)
+             if not holds(run, name) and name in why]
+    return "Where it differs:\n\n" + "\n".join(lines) if lines else None
+
+
 def other_measurements(runs, groups):
     rows = [[escape(name), claim["unit"], escape(says(claim))] +
             [spreads([run.claims[name]["measured"] for run in group]) if group else "–"

@@ -66,7 +66,7 @@ void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& 
     }
     figure.panel(name).line(name, steps, y);
   }
-  report.add("trajectory", std::move(figure));
+  report.add("trajectory", "When each number of the run changed, step by step.", std::move(figure));
 }
 
 }  // namespace study

@@ -21,6 +21,7 @@ hooked::Tensor<hooked::Token> twice_12(hooked::Index count);
 
 // The recipes, by file.
 void look_inside();        // inside.cpp
+void read_weights();       // weights.cpp
 void compare_runs();       // runs.cpp
 void train_things();       // training.cpp
 void build_things();       // building.cpp

@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
     std::filesystem::create_directories(directory);
     std::filesystem::current_path(directory);
     look_inside();
+    read_weights();
     compare_runs();
     train_things();
     build_things();

@@ -55,6 +55,7 @@ inline void single_frequencies(const AtEquals& at, Report& report) {
                    {least, largest_other},
                    {{{.low = 100.0}, {.low = 5.0}}, {{0.0, 1.2}, {0.0, 2.0}}}));
   report.add("without_frequency",
+             "The loss leaps without any one key frequency, and does not move without another.",
              Figure::bars("Loss without one frequency", "frequency", "log10 of the loss")
                  .panel_with_groups("cos and sin of w (x + s y) taken out of the logits", groups)
                  .series("all pairs", all)
@@ -88,6 +89,12 @@ inline void restricted_and_excluded(const AtEquals& at, Report& report) {
        .definition = "training pairs, logits without the waves in x + s y of "
                      "all key frequencies; and with them"},
       std::vector<double>{at.loss_of(excluded, at.train), at.loss_of(at.logits, at.train)}));
+  report.add(hooked::report(
+      {.claim = "loss without the key cosines",
+       .unit = "nats",
+       .definition = "training pairs, logits less their components along cos(w_k (x + s y - z)) of "
+                     "all key frequencies, the excluded loss in three dimensions"},
+      at.loss_of(at.logits - key_cosines(at), at.train)));
   report.add(hooked::report({.claim = "control, other frequencies: restricted loss, excluded loss",
                              .unit = "nats",
                              .definition = "as many other frequencies as there are key ones, the "

@@ -86,7 +86,37 @@ inline void draw_losses(const Trajectory& run, const Phases& at, Report& report)
   upright("circuit formed", at.formed);
   upright("grokking begins", at.begins);
   upright("grokking ends", at.ends);
-  report.add("losses", std::move(figure));
+  report.add("losses",
+             "The restricted loss falls long before the test loss, while the excluded loss rises.",
+             std::move(figure));
+}
+
+/// What is tracked of each key frequency: these and its number.
+inline const std::string kCosine = "cosine of ", kWithout = "loss without ";
+
+/// The key frequencies one by one.
+inline void draw_key_frequencies(const Trajectory& run, Report& report) {
+  Figure cosines = Figure::lines("Key cosines along training", "step", "coefficient");
+  Figure without = Figure::lines("Loss without one key frequency", "step", "log10 of nats");
+  cosines.panel("logits along cos w(x + s y - z)"), without.panel("training pairs");
+  const auto n = static_cast<Index>(run.size());
+  const auto column = [&](const auto& value) {
+    Tensor<double> values({n});
+    for (Index i = 0; i < n; ++i) values(i) = value(run[static_cast<std::size_t>(i)]);
+    return values;
+  };
+  const auto steps = column([](const Moment& m) { return static_cast<double>(m.snapshot.step); });
+  for (const auto& [tracked, value] : run[0].numbers) {
+    if (!tracked.starts_with(kCosine)) continue;
+    const std::string k = tracked.substr(kCosine.size());
+    cosines.line(k, steps, column([&](const Moment& m) { return m[kCosine + k]; }));
+    without.line(k, steps, column([&](const Moment& m) { return std::log10(m[kWithout + k]); }));
+  }
+  report.add("key_cosines", "Each key frequency rises in its own time, before the test loss falls.",
+             std::move(cosines));
+  report.add("without_key_frequency",
+             "While the model only memorises no frequency is missed; later it needs each.",
+             std::move(without));
 }
 
 inline void along_training(const Trajectory& run, Report& report) {
@@ -94,6 +124,7 @@ inline void along_training(const Trajectory& run, Report& report) {
   phases(run, at, report);
   order_of_events(run, at, report);
   draw_losses(run, at, report);
+  draw_key_frequencies(run, report);
   const auto step = [&](std::size_t i) {
     return i < run.size() ? std::to_string(run[i].snapshot.step) : std::string("never");
   };

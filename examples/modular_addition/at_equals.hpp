@@ -22,6 +22,7 @@ using hooked::within_factor;
 
 constexpr const char* kEmbed = "hook_embed";
 constexpr const char* kPattern = "blocks.0.attn.hook_pattern";
+constexpr const char* kPre = "blocks.0.mlp.hook_pre";
 constexpr const char* kPost = "blocks.0.mlp.hook_post";
 
 /// A model and everything at position 2, the "=". Rows are pairs in the order of all_pairs.
@@ -34,7 +35,7 @@ struct AtEquals {
   const Tensor<Token>& labels;     // [p^2, 1]
   std::vector<Index> train, test;  // rows
   Tensor<double> logits;           // [p^2, p]
-  Tensor<float> post;              // [p^2, neuron]
+  Tensor<float> pre, post;         // [p^2, neuron]: neurons before and after ReLU
   Tensor<float> pattern;           // [p^2, head, key]: attention of "=" to x, y, "="
   double loss;                     // over all pairs
   int threads;
@@ -49,9 +50,10 @@ struct AtEquals {
         train(rows_of(subject.setup.part.train)),
         test(rows_of(subject.setup.part.test)),
         threads(subject.threads) {
-    auto [out, cache] = collect_at(model, tokens, kPositionEquals, {kPost, kPattern}, {}, threads);
+    auto [out, cache] =
+        collect_at(model, tokens, kPositionEquals, {kPre, kPost, kPattern}, {}, threads);
     logits = cast<double>(out);
-    post = cache[kPost], pattern = cache[kPattern];
+    pre = cache[kPre], post = cache[kPost], pattern = cache[kPattern];
     loss = loss_of(logits);
   }
 

@@ -62,8 +62,11 @@ inline void frequencies(const AtEquals& at, Report& report) {
                              .definition = "of the p norms of W's components along const, cos 1, "
                                            "sin 1, ..., over all columns: 0 for equal ones"},
                             std::vector<double>{wave_inequality(W_E), wave_inequality(W_L)}));
-  report.add("W_E_frequencies", wave_bars("W_E in the Fourier basis", W_E));
-  report.add("W_L_frequencies", wave_bars("W_L = W_U W_out in the Fourier basis", W_L));
+  report.add("W_E_frequencies",
+             "A few bars stand out: the frequencies that numbers are embedded by.",
+             wave_bars("W_E in the Fourier basis", W_E));
+  report.add("W_L_frequencies", "The same few frequencies lead from the neurons to the logits.",
+             wave_bars("W_L = W_U W_out in the Fourier basis", W_L));
 }
 
 }  // namespace addition

@@ -53,15 +53,18 @@ inline void draw_logits(const AtEquals& at, Report& report) {
     groups.push_back(std::to_string(k));
     by_frequency(k - 1) = coefficients(k);
   }
-  report.add("logit_cosines",
-             Figure::bars("Logits along cos w(x + s y - z)", "frequency", "coefficient")
-                 .panel_with_groups("unit cosines over all pairs and outputs", groups)
-                 .series("coefficient", by_frequency));
+  report.add(
+      "logit_cosines",
+      "The logits are cosines of x + s y - z of the key frequencies, and hardly anything else.",
+      Figure::bars("Logits along cos w(x + s y - z)", "frequency", "coefficient")
+          .panel_with_groups("unit cosines over all pairs and outputs", groups)
+          .series("coefficient", by_frequency));
   const Tensor<double> waves =
       fourier(fourier(at.logits.view_as({at.p, at.p, at.p}), 0), 1);  // [wave, wave, output]
   Tensor<double> sizes = l2_norm(waves, 2);
   sizes(0, 0) = 0.0;
   report.add("logit_waves",
+             "Four bright cells for each key frequency: products of a wave in x with one in y.",
              Figure::heatmap("Logits by waves (const, cos 1, sin 1, ...)", "wave in y", "wave in x",
                              "norm over outputs", Figure::Colors::sequential)
                  .panel("all", sizes));
@@ -116,10 +119,12 @@ inline void draw_cluster(const AtEquals& at, const std::vector<Index>& fitted,
     if (frequency[static_cast<std::size_t>(i)] == strongest) cluster.push_back(i);
   }
   const Tensor<double> rows(take(W_L, 1, Tensor<Index>(cluster)).transpose());
-  report.add("cluster", Figure::heatmap("W_L of the neurons of the strongest frequency",
-                                        "wave of the output (const, cos 1, sin 1, ...)", "neuron",
-                                        "weight", Figure::Colors::diverging)
-                            .panel("frequency " + std::to_string(strongest), rows));
+  report.add("cluster",
+             "Neurons of one frequency write to the cosine and the sine of that frequency alone.",
+             Figure::heatmap("W_L of the neurons of the strongest frequency",
+                             "wave of the output (const, cos 1, sin 1, ...)", "neuron", "weight",
+                             Figure::Colors::diverging)
+                 .panel("frequency " + std::to_string(strongest), rows));
 }
 
 }  // namespace addition

@@ -3,6 +3,7 @@
 #include "ablations.hpp"
 #include "along.hpp"
 #include "at_equals.hpp"
+#include "effective.hpp"
 #include "frequencies.hpp"
 #include "logits.hpp"
 #include "neurons.hpp"
@@ -90,7 +91,11 @@ Report analyse(const study::Subject& subject) {
   operands_alike(at, report);
   attention(at, report);
   frequencies(at, report);
+  singular_values(at, report);
+  effective_attention(at, report);
+  effective_neurons(at, report);
   neuron_frequencies(at, neurons, report);
+  waves_of_neurons(at, report);
   draw_neurons(at, report);
   logit_weights(at, report);
   draw_cluster(at, neurons.fitted, neurons.frequency, report);
@@ -107,15 +112,30 @@ Report analyse(const study::Subject& subject) {
 /// Progress measures, by the key frequencies that the model has in the end.
 study::Numbers track(const study::Subject& subject, const study::Subject& end) {
   const AtEquals at(subject, key_frequencies(end.model));
-  return {{"train loss", at.loss_of(at.logits, at.train)},
-          {"test loss", at.loss_of(at.logits, at.test)},
-          {"restricted loss", at.loss_of(restricted_logits(at.logits, at.key, at.sign))},
-          {"excluded loss", at.loss_of(excluded_logits(at.logits, at.key, at.sign), at.train)},
-          {"key cosines", key_share(at)},
-          {"sum of squares", sum_of_squares(at.model.parameters())},
-          {"Gini W_E", wave_inequality(embedding(at.model))},
-          {"Gini W_L", wave_inequality(neuron_logits(at.model))},
-          {"important frequencies", static_cast<double>(key_frequencies(at.model).size())}};
+  const double test_loss = at.loss_of(at.logits, at.test);
+  const Tensor<double> restricted = at.losses(restricted_logits(at.logits, at.key, at.sign));
+  const Tensor<double> cosines = answer_coefficients(at.logits, at.sign);
+  study::Numbers numbers{
+      {"train loss", at.loss_of(at.logits, at.train)},
+      {"test loss", test_loss},
+      {"restricted loss", mean(restricted).item()},
+      {"excluded loss", at.loss_of(excluded_logits(at.logits, at.key, at.sign), at.train)},
+      {"without key cosines", at.loss_of(at.logits - key_cosines(at), at.train)},
+      {"test / restricted loss", test_loss / at.mean_over(restricted, at.test)},
+      {"key cosines", key_share(at)},
+      {"key waves of neurons before ReLU", key_waves(at, at.pre) / 100.0},
+      {"key waves of neurons", key_waves(at, at.post) / 100.0},
+      {"attention to x", mean(cast<double>(at.pattern.select(2, kPositionX))).item()},
+      {"sum of squares", sum_of_squares(at.model.parameters())},
+      {"Gini W_E", wave_inequality(embedding(at.model))},
+      {"Gini W_L", wave_inequality(neuron_logits(at.model))},
+      {"important frequencies", static_cast<double>(key_frequencies(at.model).size())}};
+  for (const Index k : at.key) {
+    numbers.emplace_back(kCosine + std::to_string(k), cosines(k));
+    numbers.emplace_back(kWithout + std::to_string(k),
+                         at.loss_of(excluded_logits(at.logits, {k}, at.sign), at.train));
+  }
+  return numbers;
 }
 
 }  // namespace

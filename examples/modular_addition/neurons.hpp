@@ -35,6 +35,18 @@ struct NeuronFrequencies {
   }
 };
 
+/// Of the variance of all neurons over all pairs: the percentage in the 8 waves of each key
+/// frequency in x, y and both. NaN where they do not vary.
+inline double key_waves(const AtEquals& at, const Tensor<float>& neurons) {
+  const Tensor<double> shares = sum(frequency_shares(neurons, at.key), 0),
+                       variance = cast<double>(var(neurons, 0));
+  double of_key = 0.0;
+  for (Index i = 0; i < neurons.size(1); ++i) {
+    if (variance(i) > 0) of_key += shares(i) * variance(i);  // else its share is NaN
+  }
+  return 100.0 * of_key / sum(variance).item();
+}
+
 /// The activations [p^2, neuron] with those of fitted neurons replaced by their polynomials.
 inline Tensor<double> with_polynomials(const AtEquals& at, const NeuronFrequencies& neurons) {
   const Tensor<double> polynomials = keep_pair_frequency(at.post, neurons.frequency);
@@ -80,10 +92,21 @@ inline void neuron_frequencies(const AtEquals& at, const NeuronFrequencies& neur
                              .definition = "share of all neurons that are above 0 after ReLU"},
                             std::vector<double>{100.0 * always_on / n, 100.0 * never_on / n}));
   const auto bins = hooked::histogram(neurons.share, 50, 0.0, 1.0);
-  report.add("neuron_shares", Figure::histogram("Variance of neurons in one frequency",
-                                                "share of variance", "neurons")
-                                  .panel_with_edges("all neurons", bins.edges)
-                                  .series("strongest frequency", bins.counts));
+  report.add(
+      "neuron_shares",
+      "Most neurons stand at the right end: they are polynomials in the waves of one frequency.",
+      Figure::histogram("Variance of neurons in one frequency", "share of variance", "neurons")
+          .panel_with_edges("all neurons", bins.edges)
+          .series("strongest frequency", bins.counts));
+}
+
+inline void waves_of_neurons(const AtEquals& at, Report& report) {
+  report.add(hooked::report({.claim = "key waves of the neurons: before ReLU, after it",
+                             .unit = "%",
+                             .definition = "of the variance of all neurons over all pairs, the "
+                                           "share of the 8 waves of each key frequency in x, y "
+                                           "and both"},
+                            std::vector<double>{key_waves(at, at.pre), key_waves(at, at.post)}));
 }
 
 /// The first neurons, as the study draws them.
@@ -97,8 +120,11 @@ inline void draw_neurons(const AtEquals& at, Report& report) {
     maps.panel(name, square(at.post.select(1, i)));
     waves.panel(name, square_of_waves(at.post.select(1, i)));
   }
-  report.add("neurons", std::move(maps));
-  report.add("neuron_waves", std::move(waves));
+  report.add("neurons", "Each neuron is periodic in x and in y.", std::move(maps));
+  report.add(
+      "neuron_waves",
+      "Few cells are bright: the constant, and waves of one frequency in x, in y and in both.",
+      std::move(waves));
 }
 
 }  // namespace addition

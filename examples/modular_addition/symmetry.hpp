@@ -70,8 +70,11 @@ inline void attention(const AtEquals& at, Report& report) {
     sizes(0, 0) = 0.0;  // the mean would outshine the rest
     waves.panel(head, sizes);
   }
-  report.add("attention", std::move(patterns));
-  report.add("attention_waves", std::move(waves));
+  report.add("attention",
+             "Attention goes to x or to y by turns, in stripes: it is periodic in both numbers.",
+             std::move(patterns));
+  report.add("attention_waves", "Few cells are bright: waves of one frequency in x and in y.",
+             std::move(waves));
 }
 
 }  // namespace addition

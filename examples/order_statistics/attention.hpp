@@ -62,7 +62,8 @@ inline void attention(const AtAnswers& at, Report& report) {
   for (Index h = 0; h < heads; ++h) {
     figure.panel("head " + std::to_string(h), by_rank.select(0, h));
   }
-  report.add("attention", std::move(figure));
+  report.add("attention", "A bright cell on each row is the rank that an answer looks for.",
+             std::move(figure));
 
   const double of_all = *std::min_element(to_answer.begin(), to_answer.end());
   const double of_best = *std::max_element(to_answer.begin(), to_answer.end());

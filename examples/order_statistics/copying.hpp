@@ -51,6 +51,19 @@ inline double robustness(const std::vector<double>& share, const std::vector<dou
   return 1.0;
 }
 
+/// What comes out where all heads look at a number, for every number.
+inline void draw_copies(const AtAnswers& at, Index answer, Report& report) {
+  const Dataset data = to_copy(at, 0, at.task.values, 1);
+  const Tensor<double> x = all_values(at.task);
+  const auto said =
+      hooked::in_double(at.answers(data, answer, {forced_attention(at, answer, 0.0)}));
+  report.add("copies", "Where copying is perfect, the line is the diagonal.",
+             Figure::lines("All heads look at one number", "the number", "what comes out")
+                 .panel("all numbers")
+                 .line("the model", x, said)
+                 .line("a perfect copy", x, x, true));
+}
+
 inline void copying(const AtAnswers& at, Report& report) {
   constexpr Index kCopies = 20;
   const Index small = small_values(at.task), last = at.task.answers() - 1;
@@ -66,6 +79,7 @@ inline void copying(const AtAnswers& at, Report& report) {
                    {copied(small, at.task.values, 0.0), copied(0, small, 0.0)},
                    {{{99.0, 100.0}, {90.0, 100.0}}, {{0.0, 50.0}, {0.0, 90.0}}}));
 
+  draw_copies(at, last, report);
   std::vector<double> share, accuracy;
   for (int i = 0; i <= 20; ++i) {
     share.push_back(0.05 * i), accuracy.push_back(copied(small, at.task.values, share.back()));
@@ -75,6 +89,7 @@ inline void copying(const AtAnswers& at, Report& report) {
   };
   report.add(
       "robustness",
+      "The number comes out all the same, up to a share of the other where the curve falls off.",
       Figure::lines("Mixing in a second number", "its share of attention", "the first comes out, %")
           .panel("all heads")
           .line("numbers above the lowest fifth", points(share), points(accuracy)));

@@ -90,7 +90,9 @@ inline void summands(const AtAnswers& at, const hooked::LinearFits& counts, Repo
     const auto fit = fit_linear(x.reshape({values, 1}), as_tensor.reshape({values, 1}));
     line.push_back(100.0 * fit.r2(0)), step.push_back(100.0 * step_share(f));
   }
-  report.add("summands", std::move(figure));
+  report.add("summands",
+             "Each neuron adds up a bent function of every number, neither a line nor a step.",
+             std::move(figure));
   report.add(hooked::report({.claim = "summands of neurons: R2 of a straight line, of one step",
                              .unit = "%",
                              .definition = "the function of one number that is added up over the "

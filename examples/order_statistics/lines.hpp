@@ -62,6 +62,11 @@ inline DimensionLines dimension_lines(const AtAnswers& at, Report& report) {
   };
   const Tensor<double> q = rows("W_Q"), k = rows("W_K");
   std::vector<double> of_queries, of_keys;
+  std::vector<std::string> dimensions;
+  for (Index j = 0; j < q.size(2); ++j) dimensions.push_back(std::to_string(j));
+  Figure slopes = Figure::bars("Slopes of queries and keys", "dimension", "slope");
+  Figure regressed = Figure::heatmap("Scores by the straight lines of queries and keys", "key",
+                                     "query", "score", Figure::Colors::diverging);
   double opposite = 0.0;
   for (Index h = 0; h < q.size(0); ++h) {
     const auto column = x.reshape({at.task.values, 1});
@@ -71,6 +76,13 @@ inline DimensionLines dimension_lines(const AtAnswers& at, Report& report) {
       of_queries.push_back(100.0 * queries.r2(j)), of_keys.push_back(100.0 * keys.r2(j));
       opposite += queries.slopes(0, j) * keys.slopes(0, j) < 0 ? 100.0 : 0.0;
     }
+    const std::string head = "head " + std::to_string(h);
+    slopes.panel_with_groups(head, dimensions)
+        .series("queries", queries.slopes.select(0, 0))
+        .series("keys", keys.slopes.select(0, 0));
+    const double divisor = at.model.config().attention_divisor(at.layer);
+    regressed.panel(head,
+                    matmul(queries.predict(column), keys.predict(column).transpose()) / divisor);
   }
   Figure figure = Figure::lines("Dimensions of head 0", "number", "value");
   for (const auto& [title, values] : {std::pair{"queries", &q}, std::pair{"keys", &k}}) {
@@ -79,7 +91,15 @@ inline DimensionLines dimension_lines(const AtAnswers& at, Report& report) {
       figure.line(std::to_string(j), x, values->select(0, 0).select(1, j));
     }
   }
-  report.add("dimensions", std::move(figure));
+  report.add("slopes",
+             "Where the query's bar points up the key's points down, and the other way round.",
+             std::move(slopes));
+  report.add("regressed_score_map", "It is the map of scores, with straight lines alone.",
+             std::move(regressed));
+  report.add("dimensions",
+             "Where the maximum is sought, every dimension of queries and keys is nearly a "
+             "straight line in the number.",
+             std::move(figure));
   return {median(of_queries), median(of_keys), opposite / static_cast<double>(of_keys.size())};
 }
 
@@ -93,13 +113,17 @@ inline void draw_scores(const AtAnswers& at, Report& report) {
     figure.line("score", x, in_double(scores.select(0, h)));
     figure.line("straight line", x, x * lines.slopes(0, h) + lines.intercepts(h), true);
   }
-  report.add("scores", std::move(figure));
+  report.add("scores",
+             "The score rises with the number along a straight line where the maximum is sought.",
+             std::move(figure));
   const Tensor<float> numbers = at.numbers_in_tuple();
   const Tensor<float> all = head_scores(at.model, at.layer, numbers, numbers);
   Figure map = Figure::heatmap("Scores of every number for every number", "key", "query", "score",
                                Figure::Colors::diverging);
   for (Index h = 0; h < all.size(0); ++h) map.panel("head " + std::to_string(h), all.select(0, h));
-  report.add("score_map", std::move(map));
+  report.add("score_map",
+             "Scores depend on the key in the same way for all queries: the rows are alike.",
+             std::move(map));
 }
 
 inline void score_lines(const AtAnswers& at, Report& report) {

@@ -96,6 +96,25 @@ inline std::array<double, 3> polynomial_fits(const AtAnswers& at) {
   return {median(r2[0]), median(r2[1]), median(r2[2])};
 }
 
+/// The scores that a number at the first place gives to numbers at the other ones, in head 0.
+inline void draw_place_scores(const AtAnswers& at, Report& report) {
+  const View<const float> W_E = at.model["embed.W_E"], W_pos = at.model["pos_embed.W_pos"];
+  const auto at_place = [&](Index place) {
+    Tensor<float> x(W_E.slice(0, 0, at.task.values));
+    x.matrix().rowwise() += W_pos.select(0, place).matrix().row(0);
+    return x;
+  };
+  const Tensor<float> first = at_place(0);
+  Figure figure = Figure::heatmap("Scores between places of a tuple, head 0", "number at the place",
+                                  "number at place 0", "score", Figure::Colors::diverging);
+  for (Index place = 1; place < at.task.length; ++place) {
+    figure.panel("place " + std::to_string(place),
+                 head_scores(at.model, at.layer, first, at_place(place)).select(0, 0));
+  }
+  report.add("place_scores", "The panels are alike: the place of a number does not matter.",
+             std::move(figure));
+}
+
 inline void curved_scores(const AtAnswers& at, Report& report) {
   const auto [line, parabola, cubic] = polynomial_fits(at);
   report.add(

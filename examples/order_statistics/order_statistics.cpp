@@ -1,5 +1,8 @@
 #include "order_statistics.hpp"
 
+#include <map>
+#include <utility>
+
 #include "attention.hpp"
 #include "copying.hpp"
 #include "hooked/train/evaluate.hpp"
@@ -31,6 +34,23 @@ Accuracies accuracies(const study::Subject& subject) {
           100.0 * of(all).accuracy, plain.loss};
 }
 
+/// In percent of the test tuples [first, last): those that are among the training ones, in the same
+/// order.
+double seen(const study::Subject& subject, const Task& task, Index first, Index last) {
+  const auto tuple = [&](const Dataset& data, Index i) {
+    return std::vector<Token>(&data.tokens(i, 0), &data.tokens(i, 0) + task.length);
+  };
+  std::map<std::vector<Token>, Index> wanted;  // and how often
+  for (Index i = first; i < last; ++i) ++wanted[tuple(subject.setup.all, i)];
+  const Dataset& train = subject.setup.part.train;
+  Index found = 0;
+  for (Index i = 0; i < train.size(); ++i) {
+    const auto it = wanted.find(tuple(train, i));
+    if (it != wanted.end()) found += std::exchange(it->second, 0);
+  }
+  return 100.0 * static_cast<double>(found) / static_cast<double>(last - first);
+}
+
 void base_figures(const study::Subject& subject, const Task& task, Report& report) {
   const Accuracies a = accuracies(subject);
   Claim claim{.claim = "accuracy: plain, small, augmented test tuples",
@@ -45,6 +65,12 @@ void base_figures(const study::Subject& subject, const Task& task, Report& repor
                              .unit = "nats",
                              .definition = "mean cross-entropy of all answers"},
                             a.loss));
+  const Index tuples = subject.setup.all.size();
+  report.add(hooked::report({.claim = "test tuples that are among the training ones: plain, small",
+                             .unit = "%",
+                             .definition = "the same numbers in the same order"},
+                            std::vector<double>{seen(subject, task, 0, kTestTuples),
+                                                seen(subject, task, kTestTuples, tuples)}));
   using hooked::short_text;
   report.say("The model gives " + short_text(a.plain) + "% of the answers of plain tuples and " +
              short_text(a.small) + "% of those of small numbers.");
@@ -69,6 +95,7 @@ Report analyse(const study::Subject& subject) {
   if (at.task.sorts()) {
     next_larger(at, report);
     curved_scores(at, report);
+    draw_place_scores(at, report);
   }
   return report;
 }

@@ -18,7 +18,7 @@ import types
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
     claims_over_seeds, counting, definitions, frequency, holds, judged, number, one_run,
-    other_measurements, runs_of, settings_of, spread, sweep_of, table, verdict_grid)
+    other_measurements, runs_of, settings_of, spread, sweep_of, table, verdict_grid, where_it_differs)
 
 ACCURACY = "accuracy: plain, small, augmented test tuples"
 LOSS = "loss, plain test tuples"
@@ -33,29 +33,38 @@ ATTENTION = {"max": "attention of each head to the largest number",
              "median": "attention of each head to the median",
              "sort": "attention to the number that comes next, to earlier answers"}
 
-# Why a claim does not hold, with the numbers that say so: functions of a task and a run.
+
+def task_of(run):
+    return run.facts["choices"]["task"]
+
+
+def attention_of(run):
+    return number(run.value(ATTENTION[task_of(run)]))
+
+
+# Why a claim does not hold, with the numbers that say so.
 WHY = {
-    "position embeddings: cosine in the tuple, to '='": lambda task, run:
+    "position embeddings: cosine in the tuple, to '='": lambda run:
         f"places hardly reach the scores, their spread is {number(run.value(PLACES))} of that of "
         "numbers: nothing makes their embeddings alike",
-    QUERIES: lambda task, run:
+    QUERIES: lambda run:
         f"keys of numbers are straight to {number(run.value(QUERIES, 1))}%, queries to "
         f"{number(run.value(QUERIES))}%; "
-        + ("a sorted number is a query only at its own place" if task == "sort" else
+        + ("a sorted number is a query only at its own place" if task_of(run) == "sort" else
            "a number is never the query of an answer, '=' is"),
-    "scores of '=': slope for small numbers over that for others": lambda task, run:
+    "scores of '=': slope for small numbers over that for others": lambda run:
         "small numbers are learnt, too: a tenth of the tuples has nothing else, and "
         f"{number(run.value(ACCURACY, 1), 4)}% of them are answered right",
-    "a number that all heads look at comes out: large, small numbers": lambda task, run:
-        f"a head gives the answer {number(run.value(ATTENTION[task]))} of its attention, and the MLP "
-        "has learnt to read mixtures, not one number alone" if task != "max" else
+    "a number that all heads look at comes out: large, small numbers": lambda run:
+        f"a head gives the answer {attention_of(run)} of its attention, and the MLP "
+        "has learnt to read mixtures, not one number alone" if task_of(run) != "max" else
         "small numbers are learnt, too, from the added tuples",
-    "share of another number that copying tolerates": lambda task, run:
-        f"heads give the answer {number(run.value(ATTENTION[task]))} of their attention: what is read "
-        "are mixtures" if task != "max" else
-        f"attention to the largest number is {number(run.value(ATTENTION[task]))} or more: little is "
+    "share of another number that copying tolerates": lambda run:
+        f"heads give the answer {attention_of(run)} of their attention: what is read "
+        "are mixtures" if task_of(run) != "max" else
+        f"attention to the largest number is {attention_of(run)} or more: little is "
         "ever mixed in",
-    NEXT: lambda task, run:
+    NEXT: lambda run:
         f"both decide: {number(run.value(NEXT))}% by place and {number(run.value(NEXT, 1))}% by size",
 }
 
@@ -143,13 +152,6 @@ def findings_of(folder):
     return "\n".join(json.loads((folder / "findings.json").read_text(encoding="utf-8")))
 
 
-def where_it_differs(task, run, runs):
-    """Why the claims that differ do, where there is a number that says it."""
-    lines = [f"- *{name}*: {WHY[name](task, run)}." for name in judged(runs)
-             if run.claims[name]["verdict"] in ("differs", "not measurable") and name in WHY]
-    return ["Where it differs:", "\n".join(lines)] if lines else []
-
-
 def task_section(results, task, runs):
     run = shown(runs)
     return "\n\n".join([
@@ -157,7 +159,7 @@ def task_section(results, task, runs):
         f"Seed {run.seed}, for which most of the claims that count hold: "
         + findings_of(results / task / f"full-seed{run.seed}"),
         one_run(run, runs),
-        *where_it_differs(task, run, runs),
+        *filter(None, [where_it_differs(run, runs, WHY)]),
         f"All {len(runs)} seeds (● match, ○ same sign or shape, · differs, ? not measurable):",
         verdict_grid(runs),
         "A number is the median, [least, largest]; \"holds\" counts match and same sign or shape, with "

@@ -11,9 +11,12 @@ namespace order_statistics {
 
 inline void positions(const AtAnswers& at, Report& report) {
   const Tensor<float> cosine = hooked::cosine_similarity(at.model["pos_embed.W_pos"]);
-  report.add("positions", Figure::heatmap("Cosines of position embeddings", "position", "position",
-                                          "cosine", Figure::Colors::diverging)
-                              .panel("all positions", cosine));
+  report.add(
+      "positions",
+      "The places of a tuple have one embedding, nearly: a bright square beside the place of =.",
+      Figure::heatmap("Cosines of position embeddings", "position", "position", "cosine",
+                      Figure::Colors::diverging)
+          .panel("all positions", cosine));
   std::vector<double> among, to_equals;
   for (Index i = 0; i < at.task.length; ++i) {
     for (Index j = 0; j < i; ++j) among.push_back(static_cast<double>(cosine(i, j)));
@@ -63,6 +66,8 @@ inline void orders(const AtAnswers& at, Report& report) {
                                                       site, at.task.at_equals(), at.threads);
     if (i == 0) {
       report.add("orders",
+                 "No order of a tuple differs from another in what neurons see: all cosines are "
+                 "close to 1.",
                  Figure::heatmap("Cosines of neurons (before ReLU) over all orders of a tuple",
                                  "order", "order", "cosine", Figure::Colors::diverging)
                      .panel("one tuple", cosine));

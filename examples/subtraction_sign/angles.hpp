@@ -16,6 +16,8 @@ inline void angle_matrix(const AtEquals& at, const NeuronFits& fits, Report& rep
   const Tensor<float> W_logit = logit_weights(at.model);
   const Tensor<float> angles = angles_in_degrees(W_logit.transpose());  // [token, token]
   report.add("angles",
+             "The columns of + and - point in opposite directions, those of neighbouring numbers "
+             "in similar ones.",
              Figure::heatmap("Angles between columns of W_logit", "token", "token", "degrees",
                              Figure::Colors::diverging)
                  .panel("all tokens", angles)

@@ -49,8 +49,10 @@ inline void attention_patterns(const AtEquals& at, const HeadRoles& heads, Repor
         .series("to b", to(kPositionB).counts);
     bars.series(heads.names[r], mean.select(0, h));
   }
-  report.add("attention_histograms", std::move(histograms));
-  report.add("attention_means", std::move(bars));
+  report.add("attention_histograms",
+             "Each head looks at one operand more than at the other, for nearly all pairs.",
+             std::move(histograms));
+  report.add("attention_means", "Two heads look at a and two at b.", std::move(bars));
 
   const auto to = [&](std::size_t role, Token key) { return mean(heads.head[role], key); };
   const auto split = [&](std::size_t role) {

@@ -54,7 +54,10 @@ inline void draw_head_maps(const HeadMaps& maps, const HeadRoles& heads, const E
   };
   draw("sign neuron", examples.sign);
   draw("periodic neuron", examples.periodic);
-  report.add("head_maps", std::move(figure));
+  report.add("head_maps",
+             "What a head adds to a neuron is nearly a straight line in its operand, with waves on "
+             "it for a periodic neuron.",
+             std::move(figure));
 }
 
 /// What the study shows of one neuron, asked of all 270.

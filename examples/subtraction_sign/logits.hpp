@@ -39,11 +39,14 @@ inline void logit_shapes(const AtEquals& at, Report& report) {
   const auto plus = in_double(at.logits.select(1, kPlus));
   const auto minus = in_double(at.logits.select(1, kMinus));
   const auto sum = plus + minus;
-  report.add("logits", Figure::heatmap("Logits of the signs at '='", "b", "a", "logit",
-                                       Figure::Colors::diverging)
-                           .panel("+", square(plus))
-                           .panel("-", square(minus))
-                           .panel("sum", square(sum)));
+  report.add(
+      "logits",
+      "The logit of - is large above the diagonal, where b is the larger number, and flat below "
+      "it.",
+      Figure::heatmap("Logits of the signs at '='", "b", "a", "logit", Figure::Colors::diverging)
+          .panel("+", square(plus))
+          .panel("-", square(minus))
+          .panel("sum", square(sum)));
 
   const auto below = pairs_where(true), above = pairs_where(false);
   const Rule linear{{80.0, 100.0}, {50.0, 100.0}}, flat{within(0.0, 0.2), within(0.0, kFlat)};

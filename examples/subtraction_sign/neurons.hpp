@@ -119,6 +119,8 @@ inline void neuron_kinds(const AtEquals& at, const NeuronFits& fits, const Share
   const auto bins = hooked::histogram(fits.of_difference.r2, 50, 0.0, 1.0);
   const Tensor<double> periodic_shares({neurons}, shares.periodic);
   report.add("neuron_kinds",
+             "Many neurons are straight lines in a - b and some are waves of one frequency: bars "
+             "at the right end.",
              Figure::histogram("What neurons' preactivations are", "share of variance", "neurons")
                  .panel_with_edges("all neurons", bins.edges)
                  .series("linear in a-b", bins.counts)
@@ -126,16 +128,17 @@ inline void neuron_kinds(const AtEquals& at, const NeuronFits& fits, const Share
 }
 
 inline void draw_examples(const AtEquals& at, const Examples& examples, Report& report) {
-  const auto draw = [&](const std::string& name, Index i) {
+  const auto draw = [&](const std::string& name, Index i, const std::string& see) {
     const auto map = [&](const Tensor<float>& x) { return square(x.select(1, i)); };
-    report.add("neuron_" + name,
+    report.add("neuron_" + name, see,
                Figure::heatmap("A " + name + " neuron (number " + std::to_string(i) + ")", "b", "a",
                                "activation", Figure::Colors::diverging)
                    .panel("preactivation", map(at.pre))
                    .panel("activation", map(at.post)));
   };
-  draw("sign", examples.sign);
-  draw("periodic", examples.periodic);
+  draw("sign", examples.sign,
+       "It is on for one order of a and b, and the more so the further they are apart.");
+  draw("periodic", examples.periodic, "It is periodic in a and in b: stripes of one width.");
 }
 
 }  // namespace subtraction

@@ -95,8 +95,11 @@ inline Summary summary(const Sweep& sweep, const std::filesystem::path& out) {
   for (const Run& run : sweep.runs) {
     results.push_back(hooked::load_json(out / directory_name(run.number, runs) / "result.json"));
     if (results.back().at("status") != "done") ++summary.failed;
-    if (!columns.empty() || !results.back().contains("numbers")) continue;
-    for (const auto& [name, value] : results.back()["numbers"].items()) columns.push_back(name);
+    if (!results.back().contains("numbers")) continue;
+    for (const auto& [name, value] : results.back()["numbers"].items()) {
+      const bool known = std::find(columns.begin(), columns.end(), name) != columns.end();
+      if (!known) columns.push_back(name);
+    }
   }
   summary.table = "run";
   for (const std::string& key : sweep.keys) summary.table += "," + key;

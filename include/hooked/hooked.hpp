@@ -1,7 +1,8 @@
 // hooked: small transformers that you can see through. This header includes what most programs use.
 // What takes a compiler long and few programs need is included by name: decompositions
-// (core/linalg.hpp, fits: interp/fits.hpp), file formats (io/npz.hpp, io/safetensors.hpp,
-// io/config_json.hpp), reports (report/).
+// (core/linalg.hpp, fits: interp/fits.hpp), what reads weights by them (interp/circuits.hpp,
+// interp/composition.hpp, interp/weight_processing.hpp), file formats (io/npz.hpp,
+// io/safetensors.hpp, io/config_json.hpp), reports (report/).
 #pragma once
 
 #include "hooked/core/angles.hpp"

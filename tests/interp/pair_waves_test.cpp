@@ -97,6 +97,20 @@ TEST_CASE("Frequency shares are squares of eight waves over the variance", "[pai
   }
 }
 
+TEST_CASE("Shares of some frequencies are those among all", "[pair_waves]") {
+  for (const Index p : {7, 8}) {
+    const Tensor<double> f = randn<double>({p * p, 3}, Seed{5});
+    const Tensor<double> all = frequency_shares(f), some = frequency_shares(f, {p / 2, 1});
+    REQUIRE(some.shape() == Shape{2, 3});
+    for (Index u = 0; u < 3; ++u) {
+      CHECK(some(0, u) == Approx(all(p / 2, u)));
+      CHECK(some(1, u) == Approx(all(1, u)));
+    }
+  }
+  CHECK(frequency_shares(Tensor<float>({9, 2}), {}).shape() == Shape{0, 2});
+  CHECK_THROWS_AS(frequency_shares(Tensor<float>({9, 2}), {2}), ShapeError);
+}
+
 TEST_CASE("A neuron of one frequency has all its variance there", "[pair_waves]") {
   const Index p = 11;
   Tensor<float> f({p * p, 2}, 1.0f);

@@ -81,13 +81,15 @@ TEST_CASE("A report writes its claims and figures where it is told", "[report]")
   Report gathered;
   gathered.add(report({.claim = "x"}, 1.0));
   gathered.say("x is 1.");
-  gathered.add("map", Figure::heatmap("t", "x", "y", "c", Figure::Colors::diverging)
-                          .panel("p", Tensor<float>({1, 2}, {0.123456789f, 2})));
+  gathered.add("map", "Two cells.",
+               Figure::heatmap("t", "x", "y", "c", Figure::Colors::diverging)
+                   .panel("p", Tensor<float>({1, 2}, {0.123456789f, 2})));
   gathered.save(directory / "out");
   CHECK(load_json(directory / "out/claims.json").size() == 1);
   CHECK(load_json(directory / "out/findings.json").dump() == R"(["x is 1."])");
   const auto figure = load_json(directory / "out/figures/map.json");
   CHECK(figure["kind"] == "heatmap");
+  CHECK(figure["see"] == "Two cells.");
   CHECK(figure["colors"]["scale"] == "diverging");
   CHECK(figure["panels"][0]["values"].dump() == "[[0.12346,2.0]]");
 }

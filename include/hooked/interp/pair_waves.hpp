@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "hooked/core/reduce.hpp"
+#include "hooked/core/select.hpp"
 #include "hooked/interp/fourier.hpp"
 
 namespace hooked {
@@ -53,12 +55,12 @@ inline Index pair_frequency(Index i, Index j) {
 template <TensorLike X>
 Tensor<double> mean_by_sum(const X& f, int sign = 1) {
   const Index p = detail::points_of_pairs("mean_by_sum", f), m = f.size(1);
+  const Tensor<double> values = cast<double>(f);
   Tensor<double> mean({p, m});
-  for_each_element(f.view(), [&](Index i, const auto& v) {
-    const Index row = i / m;
-    mean.data()[detail::combined(row / p, row % p, sign, p) * m + i % m] +=
-        static_cast<double>(v) / static_cast<double>(p);
-  });
+  for (Index row = 0; row < p * p; ++row) {
+    mean.matrix().row(detail::combined(row / p, row % p, sign, p)) +=
+        values.matrix().row(row) / static_cast<double>(p);
+  }
   return mean;
 }
 
@@ -102,6 +104,35 @@ Tensor<double> frequency_shares(const X& f) {
     if (k > 0) power.array().row(k) += squares;
   }
   return power / total;
+}
+
+/// The same of some frequencies alone, at a fraction of the work: [frequencies, m], in their order.
+/// Throws ShapeError for another shape, and for a frequency outside 1..p/2.
+template <TensorLike X>
+Tensor<double> frequency_shares(const X& f, const std::vector<Index>& frequencies) {
+  const Index p = detail::points_of_pairs("frequency_shares", f), m = f.size(1);
+  detail::check_frequencies("frequency_shares", frequencies, 1, p);
+  std::vector<Index> rows{0};  // of the basis: 1, and each frequency's cos and sin
+  for (const Index k : frequencies) rows.insert(rows.end(), {2 * k - 1, 2 * k < p ? 2 * k : 0});
+  const Tensor<double> waves = take(fourier_basis(p), 0, rows), values = cast<double>(f);
+  const Tensor<double> components =
+      detail::times_lines(waves, detail::times_lines(waves, values.view_as({p, p, m}), 0), 1);
+  const Tensor<double> total = var(values, 0) * static_cast<double>(p * p);
+  Tensor<double> shares({static_cast<Index>(frequencies.size()), m});
+  for (Index i = 0; i < shares.size(0); ++i) {
+    const Index k = frequencies[static_cast<std::size_t>(i)], cosine = 2 * i + 1, sine = cosine + 1;
+    auto power = shares.select(0, i).array();
+    const auto add = [&](Index a, Index b) {
+      power += components.select(0, a).select(0, b).array().square();
+    };
+    for (const Index wave : {cosine, sine}) {
+      if (wave == sine && 2 * k == p) break;  // that sine is 0 everywhere
+      add(0, wave), add(wave, 0), add(wave, cosine);
+      if (2 * k < p) add(wave, sine);
+    }
+    power /= total.array();
+  }
+  return shares;
 }
 
 /// Each f [p*p, m] with nothing left but its mean and its waves of one frequency, those whose share

@@ -12,9 +12,9 @@
 
 namespace hooked {
 
-/// One picture: {"kind", "title", "x", "y", "panels": [...]} with the names of both axes. Panels
-/// stand side by side and share axes and, for heatmaps, the colour scale. Every panel has a "title"
-/// and, by kind,
+/// One picture: {"kind", "title", "see", "x", "y", "panels": [...]}: a sentence that says what to
+/// look for, the names of both axes, and panels. Panels stand side by side and share axes and, for
+/// heatmaps, the colour scale. Every panel has a "title" and, by kind,
 ///   heatmap    "values": rows from y = 0 upwards, columns from x = 0; "null" where there is none.
 ///              The figure has "colors": {"label", "scale": "diverging" or "sequential"}.
 ///   lines      "lines": [{"label", "x": [...], "y": [...], "dashed": bool}]
@@ -96,16 +96,20 @@ class Figure {
     return *this;
   }
 
+  /// The sentence that says what to look for in it.
+  Figure& see(std::string sentence) {
+    json_["see"] = std::move(sentence);
+    return *this;
+  }
+
   /// What is written to the file.
   const nlohmann::ordered_json& json() const { return json_; }
 
  private:
   Figure(const char* kind, std::string title, std::string x, std::string y)
-      : json_{{"kind", kind},
-              {"title", std::move(title)},
-              {"x", std::move(x)},
-              {"y", std::move(y)},
-              {"panels", nlohmann::ordered_json::array()}} {}
+      : json_{{"kind", kind},      {"title", std::move(title)},
+              {"see", ""},         {"x", std::move(x)},
+              {"y", std::move(y)}, {"panels", nlohmann::ordered_json::array()}} {}
 
   nlohmann::ordered_json& add_panel(const std::string& title) {
     json_["panels"].push_back({{"title", title}});

@@ -20,8 +20,9 @@ struct Report {
   void add(Claim claim) { claims.push_back(std::move(claim)); }
   /// A sentence of what was found.
   void say(std::string finding) { findings.push_back(std::move(finding)); }
-  /// `name` is the file's, without ".json".
-  void add(std::string name, Figure figure) {
+  /// `name` is the file's, without ".json"; `see` is a sentence that says what to look for.
+  void add(std::string name, std::string see, Figure figure) {
+    figure.see(std::move(see));
     figures.emplace_back(std::move(name), std::move(figure));
   }
 
