@@ -63,6 +63,7 @@ def defect_of(step: str, config) -> str | None:
         "D1": folds and mlp and config.d_mlp == d_model,
         "D2": folds and config.d_vocab_out == d_model,
         "D2, also where d_vocab is d_model": folds and takes_output_for_input,
+        "folding centres W_U where the final norm does not (final_rms)": folds and config.final_rms,
         "D4": folds and config.positional_embedding_type == "shortformer",
         "D6": folds and mlp and config.act_fn == "solu",
         "D6, also solu_ln with RMS": folds and mlp and config.act_fn == "solu_ln"
