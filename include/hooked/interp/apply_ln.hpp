@@ -1,15 +1,17 @@
 // apply_ln_to_stack: parts of a stream as the norm that reads the whole of it sees them.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "hooked/core/in_place.hpp"
 #include "hooked/core/masks.hpp"
 #include "hooked/core/reduce.hpp"
 #include "hooked/hooks/cache.hpp"
+#include "hooked/hooks/site.hpp"
 #include "hooked/interp/residual_stack.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/transformer.hpp"
@@ -31,10 +33,11 @@ namespace detail {
 /// The scale of a norm, [batch, pos, 1]. In runs where heads have inputs of their own it is
 /// [batch, pos, head, 1]; those of one place are the same, unless an input was edited.
 template <Scalar T>
-Tensor<T> scale_of(const CacheSlice<T>& slice, const StreamEnd& end, int rank) {
+Tensor<T> scale_of(const CacheSlice<T>& slice, const StreamEnd& end) {
   const std::string site = end.norm + ".hook_scale";
   slice.need({site});
-  if (slice.cache[site].rank() <= rank) return slice(site);
+  const std::vector<std::string> axes = slice.cache.axes(site);
+  if (std::find(axes.begin(), axes.end(), Axis::head.name) == axes.end()) return slice(site);
   const Tensor<T> of_heads = slice(site, -3);
   const Tensor<T> first(of_heads.select(-2, 0));
   for (Index h = 1; h < of_heads.size(-2); ++h) {
@@ -49,7 +52,7 @@ Tensor<T> scale_of(const CacheSlice<T>& slice, const StreamEnd& end, int rank) {
 /// values [component, batch, pos, d_model or output], divided by what the norm divides by.
 template <Scalar T>
 void divide_by_scale(const CacheSlice<T>& slice, const StreamEnd& end, Tensor<T>& values) {
-  const Tensor<T> scale = scale_of(slice, end, values.rank() - 1);
+  const Tensor<T> scale = scale_of(slice, end);
   if (join(scale.shape().axes(0, scale.rank() - 1), {values.size(-1)}) !=
       values.shape().axes(1, values.rank())) {
     fail<ShapeError>(slice.what, ": the parts are ", values.shape(), ", but ", end.norm,
@@ -92,17 +95,15 @@ ResidualStack<T> with_ln(const char* what, const Transformer<T>& model,
   return stack;
 }
 
-/// What was asked of a stack whose parts may have been projected.
+/// A stack, whose parts may have been projected, with a norm if that was asked for.
 template <Scalar T>
 ResidualStack<T> finished(const Transformer<T>& model, const CacheSlice<T>& slice,
-                          const StreamEnd& end, const Projection<T>& projection, bool apply_ln,
-                          ResidualStack<T> stack) {
+                          const StreamEnd& end, bool apply_ln, ResidualStack<T> stack,
+                          const Projection<T>& projection = {}) {
   if (apply_ln && projection.is_none()) {
     return with_ln(slice.what, model, slice.cache, end, false, std::move(stack));
   }
-  if (apply_ln && !end.norm.empty()) {
-    divide_by_scale(slice, end, stack.values);
-  }
+  if (apply_ln && !end.norm.empty()) divide_by_scale(slice, end, stack.values);
   stack.normalized = apply_ln;
   stack.values = projection.finished(std::move(stack.values));
   return stack;

@@ -79,9 +79,7 @@ ResidualStack<T> decompose_resid(const Transformer<T>& model, const ActivationCa
   const detail::CacheSlice<T> slice{what, cache, options.batch, options.positions};
   auto parts = detail::parts_of(slice, sites);
   parts.close(false, [&] { return slice.stream(end); });
-  auto stack = std::move(parts).stack(slice);
-  if (!options.apply_ln) return stack;
-  return detail::with_ln(what, model, cache, end, false, std::move(stack));
+  return detail::finished(model, slice, end, options.apply_ln, std::move(parts).stack(slice));
 }
 
 }  // namespace hooked

@@ -62,26 +62,31 @@ ResidualStack<T> full_resid_decomposition(
   const detail::CacheSlice<T> slice{what, cache, options.batch, options.positions};
   const detail::Projection<T> projection(what, options.project_output_onto, c.d_model,
                                          options.apply_ln && end.is_centred);
-  detail::Parts<T> parts = detail::head_parts(slice, model, end.attentions, projection);
-  if (options.expand_neurons && c.has_mlp()) {
+  const bool neurons = options.expand_neurons && c.has_mlp();
+  std::vector<detail::LabelledSite> other_sites;
+  for (Index l = 0; !neurons && l < end.mlps; ++l) {
+    other_sites.push_back({text(l, "_mlp_out"), text("blocks.", l, ".hook_mlp_out")});
+  }
+  for (auto& embedding : detail::embeddings(c)) other_sites.push_back(std::move(embedding));
+
+  std::vector<std::string> sites = detail::sites_of_heads(cache, end.attentions);
+  for (auto& site : detail::sites_of_neurons(neurons ? end.mlps : 0)) sites.push_back(site);
+  for (const auto& [label, site] : other_sites) sites.push_back(site);
+  slice.need(sites);
+
+  detail::StreamParts<T> parts = detail::head_parts(slice, model, end.attentions, projection);
+  if (neurons) {
     parts.append(detail::neuron_parts(slice, model, end.mlps, detail::chosen_neurons(what, c, {}),
                                       projection));
   }
-  std::vector<detail::LabelledSite> sites;
-  for (Index l = 0; !options.expand_neurons && l < end.mlps; ++l) {
-    sites.push_back({text(l, "_mlp_out"), text("blocks.", l, ".hook_mlp_out")});
-  }
-  for (auto& embedding : detail::embeddings(c)) sites.push_back(std::move(embedding));
-  detail::Parts<T> others = detail::parts_of(slice, sites);
-  // At every place the same.
-  Tensor<T> bias(others.values[0].shape());
-  bias += detail::accumulated_bias(model, end, options.expand_neurons);
-  others.labels.push_back("bias");
-  others.values.push_back(std::move(bias));
+  detail::StreamParts<T> others = detail::parts_of(slice, other_sites);
+  const Shape part = others.values[0].shape().axes(1, others.values[0].rank());
+  const Tensor<T> bias = detail::accumulated_bias(model, end, neurons);
+  others.add("bias", Tensor<T>(bias.broadcast(part)));  // the same at every place
   for (Tensor<T>& value : others.values) value = projection(value);
   parts.append(std::move(others));
-  return detail::finished(model, slice, end, projection, options.apply_ln,
-                          std::move(parts).stack(slice));
+  return detail::finished(model, slice, end, options.apply_ln, std::move(parts).stack(slice),
+                          projection);
 }
 
 }  // namespace hooked

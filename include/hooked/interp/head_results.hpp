@@ -40,36 +40,35 @@ std::string site_of_heads(const ActivationCache<T>& cache, Index layer) {
   return cache.contains(result) ? result : text("blocks.", layer, ".attn.hook_z");
 }
 
-/// z_h W_O[h] of one block, projected: [head, batch, pos, d_model or output].
+/// z_h W_O[h] of one block, projected: [batch, pos, head, d_model or output].
 template <Scalar T>
-Tensor<T> results_by_head(const CacheSlice<T>& slice, const Transformer<T>& model, Index layer,
-                          const Projection<T>& projection) {
+Tensor<T> results_of_heads(const CacheSlice<T>& slice, const Transformer<T>& model, Index layer,
+                           const Projection<T>& projection) {
   const std::string site = site_of_heads(slice.cache, layer);
-  const Tensor<T> of_heads = slice(site, -3);  // [batch, pos, head, d_model or d_head]
-  const Shape places = of_heads.shape().axes(0, of_heads.rank() - 2);
-  const View<const T> rows =
-      of_heads.view_as({places.numel(), of_heads.size(-2), of_heads.size(-1)});
-  Tensor<T> results;
-  if (site.ends_with("hook_result")) {
-    results = projection(Tensor<T>(rows.permute({1, 0, 2})));
-  } else {
-    const Tensor<T> W_O = projection(model[text("blocks.", layer, ".attn.W_O")]);
-    results = einsum("rhe,hew->hrw", rows, W_O);
-  }
-  const Shape shape = join(join({results.size(0)}, places), {results.size(-1)});
-  return std::move(results).reshape(shape);
+  const Tensor<T> x = slice(site, -3);  // [batch, pos, head, d_model or d_head]
+  if (site.ends_with("hook_result")) return projection(x);
+  const Shape places = x.shape().axes(0, x.rank() - 2);
+  const Tensor<T> W_O = projection(model[text("blocks.", layer, ".attn.W_O")]);
+  return einsum("rhe,hed->rhd", x.view_as({places.numel(), x.size(-2), x.size(-1)}), W_O)
+      .reshape(join(places, {x.size(-2), W_O.size(-1)}));
+}
+
+/// What the cache must hold for the heads of the first blocks.
+template <Scalar T>
+std::vector<std::string> sites_of_heads(const ActivationCache<T>& cache, Index blocks) {
+  std::vector<std::string> sites;
+  for (Index l = 0; l < blocks; ++l) sites.push_back(site_of_heads(cache, l));
+  return sites;
 }
 
 /// The heads of the first blocks as parts "L0H0", "L0H1", ..., layer by layer.
 template <Scalar T>
-Parts<T> head_parts(const CacheSlice<T>& slice, const Transformer<T>& model, Index blocks,
-                    const Projection<T>& projection) {
-  std::vector<std::string> sites;
-  for (Index l = 0; l < blocks; ++l) sites.push_back(site_of_heads(slice.cache, l));
-  slice.need(sites);
-  Parts<T> parts;
+StreamParts<T> head_parts(const CacheSlice<T>& slice, const Transformer<T>& model, Index blocks,
+                          const Projection<T>& projection) {
+  slice.need(sites_of_heads(slice.cache, blocks));
+  StreamParts<T> parts;
   for (Index l = 0; l < blocks; ++l) {
-    parts.values.push_back(results_by_head(slice, model, l, projection));
+    parts.add_all(results_of_heads(slice, model, l, projection));
     for (Index h = 0; h < model.config().n_heads; ++h) parts.labels.push_back(text("L", l, "H", h));
   }
   return parts;
@@ -88,11 +87,7 @@ Tensor<T> head_results(const Transformer<T>& model, const ActivationCache<T>& ca
   layer = detail::block_number(what, model.config(), layer);
   const detail::CacheSlice<T> slice{what, cache, options.batch, options.positions};
   slice.need({detail::site_of_heads(cache, layer)});
-  const Tensor<T> by_head = detail::results_by_head(slice, model, layer, {});
-  Shape shape = by_head.shape().axes(1, by_head.rank() - 1);  // [batch, pos]
-  const View<const T> rows = by_head.view_as({by_head.size(0), shape.numel(), by_head.size(-1)});
-  shape = join(shape, {by_head.size(0), by_head.size(-1)});
-  return Tensor<T>(rows.permute({1, 0, 2})).reshape(shape);
+  return detail::results_of_heads(slice, model, layer, {});
 }
 
 /// The heads of all blocks before `layer`, `L0H0`, `L0H1`, ..., and with `incl_remainder` at the
@@ -108,9 +103,7 @@ ResidualStack<T> stack_head_results(const Transformer<T>& model, const Activatio
   const detail::CacheSlice<T> slice{what, cache, options.batch, options.positions};
   auto parts = detail::head_parts(slice, model, end.attentions, {});
   parts.close(options.incl_remainder, [&] { return slice.stream(end); });
-  auto stack = std::move(parts).stack(slice);
-  if (!options.apply_ln) return stack;
-  return detail::with_ln(what, model, cache, end, false, std::move(stack));
+  return detail::finished(model, slice, end, options.apply_ln, std::move(parts).stack(slice));
 }
 
 }  // namespace hooked

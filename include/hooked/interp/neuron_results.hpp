@@ -43,21 +43,17 @@ struct StackNeuronResultsOptions {
 
 namespace detail {
 
-/// Activations [row, neuron] and output weights, projected, [neuron, width] of chosen neurons of a
-/// block. `places` are the axes that rows stand for, [batch, pos].
+/// post_n W_out[n] of some neurons of one block, projected: [batch, pos, neuron, d_model or
+/// output].
 template <Scalar T>
-struct Neurons {
-  Tensor<T> post, W_out;
-  Shape places;
-
-  Neurons(const CacheSlice<T>& slice, const Transformer<T>& model, Index layer,
-          const std::vector<Index>& neurons, const Projection<T>& projection)
-      : post(take(slice(text("blocks.", layer, ".mlp.hook_post")), -1, neurons)),
-        W_out(projection(take(model[text("blocks.", layer, ".mlp.W_out")], 0, neurons))),
-        places(post.shape().axes(0, post.rank() - 1)) {
-    post.resize({places.numel(), post.size(-1)});
-  }
-};
+Tensor<T> results_of_neurons(const CacheSlice<T>& slice, const Transformer<T>& model, Index layer,
+                             const std::vector<Index>& neurons, const Projection<T>& projection) {
+  const Tensor<T> post = take(slice(text("blocks.", layer, ".mlp.hook_post")), -1, neurons);
+  const Tensor<T> W_out = projection(take(model[text("blocks.", layer, ".mlp.W_out")], 0, neurons));
+  const Shape places = post.shape().axes(0, post.rank() - 1);
+  return einsum("rn,nd->rnd", post.view_as({places.numel(), post.size(-1)}), W_out)
+      .reshape(join(places, W_out.shape()));
+}
 
 /// The chosen neurons, from 0. Throws ConfigError for a model without MLPs, ShapeError.
 inline std::vector<Index> chosen_neurons(const char* what, const TransformerConfig& c,
@@ -66,18 +62,21 @@ inline std::vector<Index> chosen_neurons(const char* what, const TransformerConf
   return numbers_of(what, "neurons", neurons, c.d_mlp);
 }
 
-/// Neurons of the first blocks as parts "L0N0", "L0N1", ..., layer by layer, projected.
-template <Scalar T>
-Parts<T> neuron_parts(const CacheSlice<T>& slice, const Transformer<T>& model, Index blocks,
-                      const std::vector<Index>& neurons, const Projection<T>& projection) {
+/// What the cache must hold for the neurons of the first blocks.
+inline std::vector<std::string> sites_of_neurons(Index blocks) {
   std::vector<std::string> sites;
   for (Index l = 0; l < blocks; ++l) sites.push_back(text("blocks.", l, ".mlp.hook_post"));
-  slice.need(sites);
-  Parts<T> parts;
+  return sites;
+}
+
+/// Neurons of the first blocks as parts "L0N0", "L0N1", ..., layer by layer, projected.
+template <Scalar T>
+StreamParts<T> neuron_parts(const CacheSlice<T>& slice, const Transformer<T>& model, Index blocks,
+                            const std::vector<Index>& neurons, const Projection<T>& projection) {
+  slice.need(sites_of_neurons(blocks));
+  StreamParts<T> parts;
   for (Index l = 0; l < blocks; ++l) {
-    const Neurons<T> of(slice, model, l, neurons, projection);
-    const Shape shape = join(join({of.post.size(1)}, of.places), {of.W_out.size(1)});
-    parts.values.push_back(einsum("rn,nw->nrw", of.post, of.W_out).reshape(shape));
+    parts.add_all(results_of_neurons(slice, model, l, neurons, projection));
     for (const Index n : neurons) parts.labels.push_back(text("L", l, "N", n));
   }
   return parts;
@@ -101,9 +100,7 @@ Tensor<T> neuron_results(const Transformer<T>& model, const ActivationCache<T>& 
   const detail::CacheSlice<T> slice{what, cache, options.batch, options.positions};
   slice.need({text("blocks.", layer, ".mlp.hook_post")});
   const detail::Projection<T> projection(what, options.project_output_onto, c.d_model, false);
-  const detail::Neurons<T> of(slice, model, layer, neurons, projection);
-  const Shape shape = join(of.places, of.W_out.shape());
-  return projection.finished(einsum("rn,nw->rnw", of.post, of.W_out).reshape(shape));
+  return projection.finished(detail::results_of_neurons(slice, model, layer, neurons, projection));
 }
 
 /// The chosen neurons of all blocks before `layer`, `L0N0`, `L0N1`, ..., and with `incl_remainder`
@@ -126,8 +123,8 @@ ResidualStack<T> stack_neuron_results(
                                          options.apply_ln && end.is_centred);
   auto parts = detail::neuron_parts(slice, model, end.mlps, neurons, projection);
   parts.close(options.incl_remainder, [&] { return projection(slice.stream(end)); });
-  return detail::finished(model, slice, end, projection, options.apply_ln,
-                          std::move(parts).stack(slice));
+  return detail::finished(model, slice, end, options.apply_ln, std::move(parts).stack(slice),
+                          projection);
 }
 
 }  // namespace hooked

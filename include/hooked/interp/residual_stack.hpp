@@ -19,6 +19,7 @@
 #include "hooked/hooks/cache.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/nn/config.hpp"
+#include "hooked/nn/kinds.hpp"
 
 namespace hooked {
 
@@ -52,7 +53,6 @@ namespace detail {
 /// How far a stream has come: who has written to it, and which norm reads it.
 struct StreamEnd {
   Index layer;       // the block that is next; n_layers: none
-  bool mlp_input;    // it is read by that block's MLP
   Index attentions;  // so many blocks' attention has written
   Index mlps;        // and so many blocks' MLP
   std::string site;  // where the whole of it can be seen; empty where there are no blocks
@@ -78,7 +78,6 @@ inline StreamEnd stream_end(const char* what, const TransformerConfig& c,
   }
   const bool after_attention = mlp_input && !c.parallel_attn_mlp;
   StreamEnd found{.layer = end,
-                  .mlp_input = mlp_input,
                   .attentions = end + (after_attention ? 1 : 0),
                   .mlps = c.has_mlp() ? end : 0,
                   .site = {},
@@ -210,7 +209,7 @@ class Projection {
 
 /// Parts of a stream on their way into a stack.
 template <Scalar T>
-struct Parts {
+struct StreamParts {
   std::vector<std::string> labels;
   std::vector<Tensor<T>> values;  // each [component, batch, pos, d_model]
 
@@ -220,7 +219,15 @@ struct Parts {
     labels.push_back(std::move(label));
     values.push_back(std::move(part).reshape(shape));
   }
-  void append(Parts more) {
+  /// What stands beside each other in [batch, pos, component, d_model]; the caller labels it.
+  void add_all(const Tensor<T>& parts) {
+    const Index components = parts.size(-2), d_model = parts.size(-1);
+    const Shape places = parts.shape().axes(0, parts.rank() - 2);
+    const View<const T> rows = parts.view_as({places.numel(), components, d_model});
+    values.push_back(
+        Tensor<T>(rows.permute({1, 0, 2})).reshape(join(join({components}, places), {d_model})));
+  }
+  void append(StreamParts more) {
     std::move(more.labels.begin(), more.labels.end(), std::back_inserter(labels));
     std::move(more.values.begin(), more.values.end(), std::back_inserter(values));
   }
@@ -247,11 +254,11 @@ struct LabelledSite {
 
 /// Sites as parts. Throws NameError where the cache lacks some.
 template <Scalar T>
-Parts<T> parts_of(const CacheSlice<T>& slice, const std::vector<LabelledSite>& sites) {
+StreamParts<T> parts_of(const CacheSlice<T>& slice, const std::vector<LabelledSite>& sites) {
   std::vector<std::string> names;
   for (const auto& [label, site] : sites) names.push_back(site);
   slice.need(names);
-  Parts<T> parts;
+  StreamParts<T> parts;
   for (const auto& [label, site] : sites) parts.add(label, slice(site));
   return parts;
 }
