@@ -8,6 +8,8 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-5}
 # Where HookedTransformer's own float32 is far from its float64 (a norm of nearly equal numbers), ours
 # may be this many times as far.
 OF_THEIR_ERROR = 8
+# Scores that are rounded, to what: in float32 they may fall to the other side.
+GRAINS = {"detect_head, abs": 1e-3}
 WHERE_RIGHT = {"processed weights"}  # what is expected only where HookedTransformer has it right
 SMALL = 0.05  # of the largest entry of a quantity: nothing is measured against less
 
@@ -37,17 +39,19 @@ def largest(x: np.ndarray) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def error_of(expected: np.ndarray, ours: np.ndarray, least: float) -> float:
+def error_of(expected: np.ndarray, ours: np.ndarray, least: float, grain: float = 0.0) -> float:
     """The error of a tensor: the largest difference between entries, relative to the largest
     expected entry of the tensor, or to `least` where that is more (a gradient that vanishes for a
-    reason is all rounding). Infinite for other shapes, and where not the same entries are
-    infinite."""
+    reason is all rounding); differences of up to a grain are none. Infinite for other shapes, and
+    where not the same entries are infinite."""
     if expected.shape != ours.shape or not np.array_equal(np.isinf(expected), np.isinf(ours)):
         return np.inf
     finite = np.isfinite(expected)
     if np.isnan(ours).any() or not np.array_equal(expected[~finite], ours[~finite]):
         return np.inf
     difference = largest(expected[finite] - ours[finite])
+    if difference <= 1.001 * grain:
+        return 0.0
     return difference / (max(largest(expected), least) or 1.0)
 
 
@@ -61,7 +65,9 @@ def tolerances(dtype: str, theirs: dict[str, float]) -> dict[str, float]:
     return allowed
 
 
-def errors(expected: dict[str, np.ndarray], ours: dict[str, np.ndarray]) -> dict[str, float]:
+def errors(
+    expected: dict[str, np.ndarray], ours: dict[str, np.ndarray], dtype: str
+) -> dict[str, float]:
     """The error of every name of either; infinite for a name that only one has."""
     whole: dict[str, float] = {}
     for name, x in expected.items():
@@ -73,7 +79,8 @@ def errors(expected: dict[str, np.ndarray], ours: dict[str, np.ndarray]) -> dict
         if name in expected and name in ours:
             least = SMALL * whole[quantity_of(name)]
             pair = (comparable(name, x) for x in (expected[name], ours[name]))
-            found[name] = error_of(*pair, least)
+            grain = GRAINS.get(quantity_of(name), 0.0) if dtype == "float32" else 0.0
+            found[name] = error_of(*pair, least, grain)
         else:
             found[name] = np.inf
     for quantity in ("site",):  # the keys of a cache stand in firing order

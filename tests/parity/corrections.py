@@ -13,13 +13,16 @@ WHAT = {
     "D10": "D10: shortformer: decompositions have pos_embed, which is not in the stream: left out",
     "D11": "D11: stack_head_results(layer=0, incl_remainder=True) has the final stream for a remainder: "
     "it is what was embedded",
+    "D16": "D16: generate with a key-value cache and no tokenizer takes wrong positions: it goes "
+    "without",
     "D18": "D18: use_split_qkv_input: the scale of ln1 has an axis of heads, and does not broadcast: it "
     "has none",
     "final norm": "final_rms: apply_ln centres before the final norm, too, which does not: it does not",
     "no norms": "normalization_type None: apply_ln of a projection looks for a scale: there is none to "
     "apply",
-    "alibi table": "ALiBi's table is built in float32, and a run that is shorter than an earlier one "
-    "takes the wrong rows of it: both are put right",
+    "alibi table": "ALiBi: a run that is shorter than an earlier one takes the wrong rows of the table: "
+    "it is made anew for each run",
+    "hook_tokens": "hook_tokens has no gradient: it is 0",
     "hook_attn_in": "with use_split_qkv_input, q, k and v do not come from hook_attn_in: ours do, and "
     "its gradient is the sum of theirs",
     "padding, both directions": "bidirectional attention does not hide padded keys: they are hidden",
@@ -30,7 +33,7 @@ def attach(model: HookedTransformer) -> HookedTransformer:
     model.accumulated_bias = lambda *options, **named: accumulated_bias(model, *options, **named)
     if model.cfg.positional_embedding_type == "alibi":
         for block in model.blocks:
-            block.attn.register_forward_pre_hook(set_alibi, with_kwargs=True)
+            block.attn.register_forward_pre_hook(forget_alibi)
     return model
 
 
@@ -41,15 +44,13 @@ def accumulated_bias(model, layer: int, mlp_input=False, include_mlp_biases=True
     return sum(biases, torch.zeros_like(model.W_E[0]))
 
 
-def set_alibi(attention, _, inputs: dict) -> None:
-    """m_h min(0, key - query), as exact as the model's dtype."""
-    past = inputs["past_kv_cache_entry"]
-    length = inputs["query_input"].shape[1] + (0 if past is None else past.past_keys.shape[1])
-    heads = torch.arange(1, attention.cfg.n_heads + 1, dtype=torch.float64)
-    slopes = 2 ** (-8 * heads / attention.cfg.n_heads)
-    place = torch.arange(length, dtype=torch.float64)
-    distance = (place[None, :] - place[:, None]).clamp(max=0)
-    attention.alibi = slopes[:, None, None] * distance
+def forget_alibi(attention, _) -> None:
+    attention.alibi = None
+
+
+def can_use_cache(config) -> bool:
+    """Where a key-value cache gives the same: no key sees what comes after it."""
+    return config.attention_dir == "causal" and config.positional_embedding_type in ("rotary", "alibi")
 
 
 def padding(model: HookedTransformer, mask: torch.Tensor | None) -> AbstractContextManager:
@@ -114,10 +115,12 @@ def of(case) -> list[str]:
         "D7, D9": True,
         "D10": kind == "shortformer",
         "D11": True,
+        "D16": config["attention_dir"] == "causal" and kind in ("standard", "shortformer"),
         "D18": config["use_split_qkv_input"] and config["normalization_type"] is not None,
         "final norm": config["final_rms"],
         "no norms": config["normalization_type"] is None and not config["attn_only"],
         "alibi table": kind == "alibi",
+        "hook_tokens": config["use_hook_tokens"],
         "hook_attn_in": config["use_attn_in"] and config["use_split_qkv_input"],
         "padding, both directions": padded and config["attention_dir"] == "bidirectional",
     }

@@ -11,6 +11,7 @@
 #include "analyses.hpp"
 #include "hooked/core/error.hpp"
 #include "hooked/io/model.hpp"
+#include "patches.hpp"
 #include "results.hpp"
 #include "runs.hpp"
 #include "weights.hpp"
@@ -36,6 +37,7 @@ void compute(const std::filesystem::path& folder, const Inputs& inputs) {
   part("parameter gradients", parameter_gradients<T>);
   part("stretches", stretches<T>);
   part("greedy", greedy<T>);
+  part("patches", patches<T>);
   part("processing", processing<T>);
   part("circuits", circuits<T>);
   part("analyses", analyses<T>);

@@ -23,6 +23,7 @@ from transformer_lens import HookedTransformer, HookedTransformerConfig
 
 import analyses
 import corrections
+import patches
 import processing
 from draw import Case
 
@@ -98,12 +99,13 @@ def expected(case: Case, dtype: str = "float64") -> tuple[Values, str | None]:
         per_token = model.loss_fn(logits, tokens, mask, per_token=True)
         stream = model(tokens, attention_mask=mask, stop_at_layer=model.cfg.n_layers // 2)
     with torch.no_grad():
-        made = analyses.values(model, cache, tokens) | processing.circuits(model)
+        made = analyses.values(model, cache, tokens) | patches.values(model, tokens)
+        made |= processing.circuits(model)
         processed, wrong = processing.values(model, tokens)
     values = {f"site|{name}": as_numpy(x) for name, x in cache.items()}
     values["logits|cached"] = values["logits|plain"] = as_numpy(logits)
     values["loss|mean"], values["loss|per token"] = as_numpy(loss), as_numpy(per_token)
-    values["layer range|stop"] = as_numpy(stream)
+    values["layer range|stop"], values["layer range|start"] = as_numpy(stream), as_numpy(logits)
     values |= {name: as_numpy(x) for name, x in (made | processed).items()}
     return values | gradients(model, tokens, mask) | generation(case, model), wrong
 
@@ -112,9 +114,9 @@ def gradients(model: HookedTransformer, tokens: torch.Tensor, mask: torch.Tensor
     firings: dict[str, list[torch.Tensor]] = {}
 
     def keep(x: torch.Tensor, hook) -> None:
-        if x.requires_grad:
+        if x.requires_grad:  # tokens do not
             x.retain_grad()
-            firings.setdefault(hook.name, []).append(x)
+        firings.setdefault(hook.name, []).append(x)
 
     with corrections.padding(model, mask), model.hooks(fwd_hooks=[(lambda _: True, keep)]):
         model(tokens, return_type="loss", attention_mask=mask).backward()
@@ -155,10 +157,14 @@ def site_gradient(name: str, calls: list[torch.Tensor], config) -> torch.Tensor:
 
 
 def generation(case: Case, model: HookedTransformer) -> Values:
+    """Every token from all before it. With a key-value cache it must be the same, where it can:
+    upstream's is wrong without a tokenizer where positions are learned (D16)."""
     if case.prompt is None:
         return {}
+    prompt = torch.tensor(case.prompt)
     options = {"stop_at_eos": False, "do_sample": False, "return_type": "tokens", "verbose": False}
-    generated = model.generate(
-        torch.tensor(case.prompt), case.new_tokens, use_past_kv_cache=False, **options
-    )
+    generated = model.generate(prompt, case.new_tokens, use_past_kv_cache=False, **options)
+    if corrections.can_use_cache(model.cfg) and model.cfg.dtype == torch.float64:
+        cached = model.generate(prompt, case.new_tokens, **options)
+        assert torch.equal(generated, cached), f"{case.config}: the cache changes what is generated"
     return {"greedy|tokens": generated.numpy()}

@@ -71,9 +71,11 @@ class Tally:
         if (folder / "failed.txt").exists():
             for line in (folder / "failed.txt").read_text().splitlines():
                 self.failures.append(f"{place}: threw in {without_folder(line)}")
-        ours = dict(np.load(folder / "ours.npz")) if (folder / "ours.npz").exists() else {}
+        if not (folder / "ours.npz").exists():
+            return
+        ours = dict(np.load(folder / "ours.npz"))
         allowed = compare.tolerances(dtype, reference.their_errors)
-        for name, error in compare.errors(reference.values, ours).items():
+        for name, error in compare.errors(reference.values, ours, dtype).items():
             self.note(name, error, allowed.get(compare.quantity_of(name), 0.0), dtype, place)
 
     def add_defects(self, number: int, case: Case, reference: Reference) -> None:
@@ -107,7 +109,7 @@ def reason(refusal: str) -> str:
 
 def reference(case: Case) -> Reference:
     values, wrong = peer.expected(case)
-    their_errors = compare.errors(values, peer.expected(case, "float32")[0])
+    their_errors = compare.errors(values, peer.expected(case, "float32")[0], "float32")
     defect = processing.defect_of(wrong, peer.model_of(case, "float64").cfg) if wrong else None
     return Reference(values, their_errors, wrong, defect)
 

@@ -81,12 +81,15 @@ void greedy(const Transformer<T>& model, const Inputs& inputs, Results& results)
                        {.max_new_tokens = inputs.facts.at("new_tokens"), .do_sample = false}));
 }
 
+/// To the middle of the model, and on from there.
 template <Scalar T>
 void stretches(const Transformer<T>& model, const Inputs& inputs, Results& results) {
   const Index middle = inputs.facts.at("middle_layer");
-  const auto stream = model(
-      inputs.tokens, {.stop_at_layer = middle, .attention_mask = inputs.mask});
+  const auto stream =
+      model(inputs.tokens, {.stop_at_layer = middle, .attention_mask = inputs.mask});
   results.add("layer range", "stop", stream);
+  results.add("layer range", "start",
+              model.run_from_layer(middle, stream, {}, {.attention_mask = inputs.mask}));
 }
 
 }  // namespace hooked::parity
