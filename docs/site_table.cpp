@@ -24,6 +24,32 @@ Variant variant(std::string text, Change change) {
   return {std::move(text), hooked::Transformer<float>(config).sites()};
 }
 
+/// A row of the table: a site, and the option without which it is not there.
+struct Row {
+  hooked::Site site;
+  std::string only_with;
+};
+
+/// The sites of the usual model, and after the site that fires before it each site that options
+/// bring along.
+std::vector<Row> rows_of(const hooked::SiteTable& usual, const std::vector<Variant>& with) {
+  std::vector<Row> rows;
+  for (const hooked::Site& site : usual) rows.push_back({site, ""});
+  for (const Variant& variant : with) {
+    std::size_t next = 0;
+    for (const hooked::Site& site : variant.sites) {
+      std::size_t i = 0;
+      while (i < rows.size() && rows[i].site.name != site.name) ++i;
+      if (i == rows.size()) {
+        i = next;
+        rows.insert(rows.begin() + static_cast<std::ptrdiff_t>(i), {site, variant.text});
+      }
+      next = i + 1;
+    }
+  }
+  return rows;
+}
+
 std::string code(const std::string& text) { return "`" + text + "`"; }
 
 std::string joined(const std::vector<std::string>& parts, const std::string& last) {
@@ -44,8 +70,15 @@ int main() {
       variant("`parallel_attn_mlp`", [](C& c) { c.parallel_attn_mlp = true; }),
       variant("`normalization` is none",
               [](C& c) { c.normalization = hooked::Normalization::none; }),
-      variant("`positional_embedding` is none",
-              [](C& c) { c.positional_embedding = hooked::PositionalEmbedding::none; })};
+      variant("`positional_embedding` is rotary, alibi or none",
+              [](C& c) { c.positional_embedding = hooked::PositionalEmbedding::none; }),
+      variant("`n_key_value_heads` is less than `n_heads`",
+              [](C& c) { c.n_heads = 2, c.n_key_value_heads = 1; })};
+  const std::vector<Variant> with{
+      variant("`positional_embedding` rotary",
+              [](C& c) { c.positional_embedding = hooked::PositionalEmbedding::rotary; }),
+      variant("`gated_mlp`", [](C& c) { c.gated_mlp = true; }),
+      variant("`act_fn` solu_ln", [](C& c) { c.act_fn = hooked::Activation::solu_ln; })};
 
   std::cout << "# All hook points\n\n"
                "In the order in which they fire, which is the order of a cache; `i` counts blocks "
@@ -57,7 +90,7 @@ int main() {
                "`hook_k_input`, `hook_v_input`, heads have inputs of their own.\n"
                "The models themselves say what stands here (`./dev docs` writes it).\n\n"
                "| name | axes | fires |\n| --- | --- | --- |\n";
-  for (const hooked::Site& site : usual) {
+  for (const auto& [site, only_with] : rows_of(usual, with)) {
     std::string name = site.name, axes = code(site.axes_text());
     if (site.layer() == 0) name.replace(name.find('0'), 1, "i");
 
@@ -67,14 +100,23 @@ int main() {
     }
     std::vector<std::string> missing;
     for (const Variant& v : without) {
-      if (!v.sites.contains(site.name)) missing.push_back(v.text);
+      if (only_with.empty() && !v.sites.contains(site.name)) missing.push_back(v.text);
     }
     std::string fires = site.is_optional ? "when asked for" : "";
     if (!missing.empty()) {
       fires += std::string(fires.empty() ? "" : ", ") + "unless " + joined(missing, " or ");
     }
+    if (!only_with.empty()) fires = "with " + only_with;
     std::cout << "| " << code(name) << " | " << axes << " | " << (fires.empty() ? "always" : fires)
               << " |\n";
   }
+  std::cout << "\nNobody looking inside, attention and MLP run fused, distinct rows are computed once, and "
+               "the last block\ncomputes wanted positions alone. That holds for every option but:\n\n"
+               "| option | what is done instead |\n| --- | --- |\n"
+               "| `attn_scores_soft_cap` | attention runs in stages: scores, pattern, mix |\n"
+               "| `gated_mlp`, `act_fn` solu and solu_ln | the MLP runs in stages |\n"
+               "| `positional_embedding` rotary | queries and keys are computed for distinct rows, "
+               "then spread and turned |\n"
+               "| `use_local_attn` | scores of hidden keys are computed, then hidden |\n";
   return std::cout.good() ? 0 : 1;
 }

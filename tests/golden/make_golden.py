@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the golden files beside this script: what HookedTransformer computes in float64.
+"""Writes the golden files beside this script, all or those that are named: what HookedTransformer
+computes in float64.
 
 Needs transformer-lens 3.9.0, the last release that has the class. Each file holds a config, tokens,
 logits, losses, and for every activation, gradient at a site and gradient of a parameter two numbers:
@@ -10,6 +11,7 @@ The parameters are not in the files: parameter_value() in tests/nn/golden_model.
 import importlib.metadata
 import json
 import pathlib
+import sys
 import warnings
 
 import torch
@@ -30,6 +32,43 @@ VARIANTS = {
     "split_qkv": dict(use_split_qkv_input=True, use_attn_result=True),
     "left_padding": dict(mask=[[0, 0, 1, 1, 1], [0, 1, 1, 1, 1]]),
     "right_padding": dict(mask=[[1, 1, 1, 1, 0], [1, 1, 1, 0, 0]], act_fn="gelu_new"),
+    "shortformer": dict(
+        positional_embedding_type="shortformer",
+        attn_only=True,
+        normalization_type=None,
+        mask=[[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]],
+    ),
+    "shortformer_split": dict(positional_embedding_type="shortformer", use_split_qkv_input=True),
+    "rotary": dict(
+        positional_embedding_type="rotary",
+        d_head=6,
+        rotary_dim=4,
+        rotary_base=100,
+        parallel_attn_mlp=True,
+        mask=[[0, 0, 1, 1, 1], [1, 1, 0, 1, 0]],
+    ),
+    "rotary_grouped": dict(
+        positional_embedding_type="rotary",
+        rotary_adjacent_pairs=True,
+        n_heads=4,
+        d_head=2,
+        n_key_value_heads=2,
+        use_split_qkv_input=True,
+        use_attn_result=True,
+    ),
+    "alibi": dict(positional_embedding_type="alibi", n_heads=3, d_head=2, act_fn="gelu_fast"),
+    "local": dict(use_local_attn=True, window_size=2, attn_types=["global", "local"], act_fn="solu"),
+    "soft_caps": dict(
+        positional_embedding_type="alibi",
+        attn_scores_soft_cap=1.5,
+        output_logits_soft_cap=2.0,
+        n_heads=4,
+        d_head=3,
+        n_key_value_heads=1,
+    ),
+    "gated": dict(gated_mlp=True, act_fn="silu", normalization_type="RMS"),
+    "solu_ln": dict(act_fn="solu_ln"),
+    "solu_ln_rms": dict(act_fn="solu_ln", normalization_type="RMS", use_hook_mlp_in=True),
 }
 
 
@@ -90,7 +129,10 @@ def golden(mask=None, **changes):
             name: summary(gradients_of(x, split and ".ln1." in name))
             for name, x in firings.items()
         },
-        "parameter_gradients": {name: summary(x.grad) for name, x in model.named_parameters()},
+        "parameter_gradients": {
+            name: summary(torch.zeros_like(x) if x.grad is None else x.grad)  # ALiBi's W_pos
+            for name, x in model.named_parameters()
+        },
     }
 
 
@@ -105,6 +147,7 @@ def lay_out(value, indent=0):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for name, changes in VARIANTS.items():
+    for name in sys.argv[1:] or VARIANTS:
+        changes = VARIANTS[name]
         path = pathlib.Path(__file__).with_name(name + ".json")
         path.write_text(lay_out(golden(**changes)) + "\n")

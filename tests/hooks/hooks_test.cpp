@@ -35,8 +35,13 @@ TransformerConfig tiny() {
 Tensor<Token> tiny_tokens() { return Tensor<Token>({2, 3}, {1, 2, 3, 4, 5, 6}); }
 
 /// Every site that always fires, and the optional ones.
-const std::vector<SiteSelector> kEverything{
-    "*", "*.hook_q_input", "*.hook_k_input", "*.hook_v_input", "*.hook_result", "*.hook_mlp_in"};
+const std::vector<SiteSelector> kEverything{"*",
+                                            "hook_tokens",
+                                            "*.hook_q_input",
+                                            "*.hook_k_input",
+                                            "*.hook_v_input",
+                                            "*.hook_result",
+                                            "*.hook_mlp_in"};
 
 /// Counts how often it is called.
 struct Counter {

@@ -77,6 +77,37 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("Patched runs know where their tokens stand, whatever the positions are made of") {
+  const auto clean = sequence(11, 1), corrupted = sequence(11, 2);
+  const auto metric = [](Variable<double> logits) {
+    double sum = 0.0;
+    for_each_element(logits.value(),
+                     [&](Index i, const double& x) { sum += x * std::sin(double(i)); });
+    return logits.tape().constant_copy(Tensor<double>::scalar(sum));
+  };
+  for (const auto kind : {PositionalEmbedding::shortformer, PositionalEmbedding::rotary,
+                          PositionalEmbedding::alibi, PositionalEmbedding::sinusoidal}) {
+    TransformerConfig c = golden::config();
+    c.positional_embedding = kind;
+    c.use_local_attn = true, c.window_size = 4;
+    c.attn_types = {AttentionType::local, AttentionType::global};
+    c.n_key_value_heads = 1;
+    const auto model = golden::model(c);
+    const auto expected = by_hooks(model, clean, corrupted, metric, {});
+    const auto result = patch_resid_pre<double>(model, clean, corrupted, metric);
+    CAPTURE(static_cast<int>(kind));
+    for (Index l = 0; l < 2; ++l) {
+      for (Index p = 0; p < 11; ++p) {
+        CAPTURE(l, p);
+        CHECK(result(l, p) == Approx(expected(l, p)).epsilon(1e-10).margin(1e-10));
+      }
+    }
+    const auto cache = model.run_with_cache(clean).cache;
+    const auto from_1 = model.run_from_layer(1, cache["resid_pre1"].view());
+    CHECK(max_norm(from_1 - model(clean)).item() < 1e-12);
+  }
+}
+
 TEST_CASE("The metric of a patched run sees logits of the shape that a run has") {
   const auto model = golden::model();
   const auto shape_seen = [&](const SweepOptions& options) {

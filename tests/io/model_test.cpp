@@ -163,22 +163,48 @@ TEST_CASE("What HookedTransformerConfig.to_dict() says besides is passed over wh
   CHECK(accepted_with(others) == small().resolved());
 }
 
+TEST_CASE("Options of attention and MLP come through a file, and only where they are set", "[io]") {
+  TransformerConfig c = small();
+  c.positional_embedding = PositionalEmbedding::rotary;
+  c.rotary_base = 100, c.rotary_adjacent_pairs = true;
+  c.use_local_attn = true, c.window_size = 3;
+  c.attn_types.assign(static_cast<std::size_t>(c.n_layers), AttentionType::local);
+  c.n_key_value_heads = 1;
+  c.attn_scores_soft_cap = 20.0, c.output_logits_soft_cap = 30.0;
+  c.gated_mlp = true, c.act_fn = Activation::solu;
+  const auto json = config_to_json(c.resolved());
+  CHECK(json["attn_types"][0] == "local");
+  CHECK(config_from_json(json, "config.json") == c.resolved());
+  CHECK(!config_to_json(small()).contains("window_size"));
+  CHECK(!config_to_json(small()).contains("rotary_base"));
+}
+
+TEST_CASE("What HookedTransformer's config says of parts that are not there is forgotten", "[io]") {
+  CHECK(accepted_with(R"({"window_size": 4, "attn_types": ["local"], "rotary_dim": 2,
+                          "attn_scores_soft_cap": 0, "tie_word_embeddings": true,
+                          "use_hook_tokens": true, "act_fn": "gelu_pytorch_tanh"})")
+            .act_fn == Activation::gelu_new);
+}
+
 TEST_CASE("What would change the model and is not offered is an error", "[io]") {
-  CHECK_THAT(refusal_with(R"({"gated_mlp": true})"),
-             ContainsSubstring("config.json: \"gated_mlp\" is true, which is not offered; "
+  CHECK_THAT(refusal_with(R"({"use_qk_norm": true})"),
+             ContainsSubstring("config.json: \"use_qk_norm\" is true, which is not offered; "
                                "the nearest keys are: "));
-  CHECK_THAT(refusal_with(R"({"attn_scores_soft_cap": 30.0})"),
-             ContainsSubstring("\"attn_scores_soft_cap\" is 30.0, which is not offered"));
-  CHECK_THAT(refusal_with(R"({"n_key_value_heads": 1})"),
-             ContainsSubstring("which is not offered"));
+  CHECK_THAT(refusal_with(R"({"num_experts": 4})"), ContainsSubstring("which is not offered"));
+  CHECK_THAT(refusal_with(R"({"positional_embedding_type": "rotary", "rotary_scaling_factor": 8})"),
+             ContainsSubstring("\"rotary_scaling_factor\" is 8, which is not offered"));
   // A slip of the pen is not off, whatever its value.
   CHECK_THAT(refusal_with(R"({"use_attn_scal": false})"),
              ContainsSubstring("\"use_attn_scal\" is false, which is not offered; the nearest "
                                "keys are: use_attn_scale"));
-  CHECK(refusal_with(R"({"positional_embedding_type": "rotary"})") ==
-        "config.json: \"positional_embedding_type\": \"rotary\" is not one of: standard, none");
-  CHECK(refusal_with(R"({"act_fn": "solu_ln"})") ==
-        "config.json: \"act_fn\": \"solu_ln\" is not one of: relu, gelu, gelu_new, silu");
+  CHECK(refusal_with(R"({"positional_embedding_type": "relative"})") ==
+        "config.json: \"positional_embedding_type\": \"relative\" is not one of: standard, "
+        "shortformer, rotary, alibi, sinusoidal, none");
+  CHECK(refusal_with(R"({"act_fn": "xielu"})") ==
+        "config.json: \"act_fn\": \"xielu\" is not one of: relu, gelu, gelu_new, "
+        "gelu_pytorch_tanh, gelu_fast, silu, solu, solu_ln");
+  CHECK(refusal_with(R"({"use_local_attn": true, "window_size": 2, "attn_types": ["wide"]})") ==
+        "config.json: \"attn_types\": \"wide\" is not one of: global, local");
   CHECK(refusal_with(R"({"normalization_type": ""})") ==
         "config.json: \"normalization_type\": \"\" is not one of: LN, LNPre, RMS, RMSPre, null");
 }

@@ -2,7 +2,6 @@
 // rebuild from a rule, and files of numbers that TransformerLens computed (tests/golden).
 #include <cmath>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "catch.hpp"
 #include "golden_model.hpp"
 #include "hooked/hooks/edits.hpp"
+#include "hooked/io/config_json.hpp"
 #include "hooked/nn/generate.hpp"
 
 namespace hooked {
@@ -223,49 +223,6 @@ TEST_CASE("Variants of the golden model give the published losses and logits") {
 
 using Json = nlohmann::ordered_json;
 
-/// HookedTransformer has switches for sites that ours make when they are asked for.
-bool is_switch_of_sites(const std::string& option) {
-  return option == "use_attn_result" || option == "use_split_qkv_input" ||
-         option == "use_attn_in" || option == "use_hook_mlp_in";
-}
-
-TransformerConfig config_in(const Json& fields) {
-  TransformerConfig c;
-  const auto set = [](auto& field) { return [&field](const Json& value) { value.get_to(field); }; };
-  const auto choose = [](auto& field, auto names) {
-    return
-        [&field, names](const Json& value) { field = names.at(value.template get<std::string>()); };
-  };
-  const std::map<std::string, std::function<void(const Json&)>> setters{
-      {"n_layers", set(c.n_layers)},
-      {"d_model", set(c.d_model)},
-      {"n_ctx", set(c.n_ctx)},
-      {"n_heads", set(c.n_heads)},
-      {"d_head", set(c.d_head)},
-      {"d_mlp", set(c.d_mlp)},
-      {"d_vocab", set(c.d_vocab)},
-      {"d_vocab_out", set(c.d_vocab_out)},
-      {"attn_only", set(c.attn_only)},
-      {"final_rms", set(c.final_rms)},
-      {"attn_scale", set(c.attn_scale)},
-      {"scale_attn_by_inverse_layer_idx", set(c.scale_attn_by_inverse_layer_idx)},
-      {"parallel_attn_mlp", set(c.parallel_attn_mlp)},
-      {"act_fn",
-       choose(c.act_fn, std::map<std::string, Activation>{{"relu", Activation::relu},
-                                                          {"gelu", Activation::gelu},
-                                                          {"gelu_new", Activation::gelu_new},
-                                                          {"silu", Activation::silu}})},
-      {"normalization_type", choose(c.normalization, std::map<std::string, Normalization>{
-                                                         {"LNPre", Normalization::LNPre},
-                                                         {"RMS", Normalization::RMS},
-                                                         {"RMSPre", Normalization::RMSPre}})}};
-  for (const auto& [name, value] : fields.items()) {
-    if (is_switch_of_sites(name)) continue;
-    setters.at(name)(value);
-  }
-  return c;
-}
-
 /// Nested lists of numbers as one, row-major.
 template <class N>
 std::vector<N> flat(const Json& list) {
@@ -298,11 +255,12 @@ void check_summary(View<const double> x, const Json& expected) {
 TEST_CASE("TransformerLens computes the same activations, losses and gradients") {
   const std::string name =
       GENERATE("rms", "rms_pre", "ln_pre_final_rms", "parallel", "inverse_layer_scale", "split_qkv",
-               "left_padding", "right_padding");
+               "left_padding", "right_padding", "shortformer", "shortformer_split", "rotary",
+               "rotary_grouped", "alibi", "local", "soft_caps", "gated", "solu_ln", "solu_ln_rms");
   CAPTURE(name);
   std::ifstream file(std::string(HOOKED_TESTS_DIR) + "/golden/" + name + ".json");
   const Json golden = Json::parse(file);
-  const auto model = golden::model(config_in(golden["config"]));
+  const auto model = golden::model(config_from_json(golden["config"], name));
   const Tensor<Token> tokens = table<Token>(golden["tokens"]);
   RunOptions run;
   const bool masked = golden["attention_mask"].is_array();

@@ -73,7 +73,7 @@ Variable<T> run_patched(const TransformerNetwork<T>& network, Pass<T>& pass, Ind
         is_last && !wanted.empty()
             ? wanted
             : std::span<const Token>(from_start, static_cast<std::size_t>(computed));
-    Stream<T> stream(resid);
+    Stream<T> stream = network.with_positions(pass, resid);
     stream.wanted = queries;
     resid = network.block(l)(pass, stream).resid;
     if (is_last) break;

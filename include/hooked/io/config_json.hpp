@@ -23,10 +23,14 @@ namespace detail {
 template <class Enum, std::size_t N>
 using Spellings = std::array<std::pair<Enum, std::string_view>, N>;
 
-inline constexpr Spellings<Activation, 4> kActivations{{{Activation::relu, "relu"},
+inline constexpr Spellings<Activation, 8> kActivations{{{Activation::relu, "relu"},
                                                         {Activation::gelu, "gelu"},
                                                         {Activation::gelu_new, "gelu_new"},
-                                                        {Activation::silu, "silu"}}};
+                                                        {Activation::gelu_new, "gelu_pytorch_tanh"},
+                                                        {Activation::gelu_fast, "gelu_fast"},
+                                                        {Activation::silu, "silu"},
+                                                        {Activation::solu, "solu"},
+                                                        {Activation::solu_ln, "solu_ln"}}};
 inline constexpr Spellings<Normalization, 5> kNormalizations{{{Normalization::LN, "LN"},
                                                               {Normalization::LNPre, "LNPre"},
                                                               {Normalization::RMS, "RMS"},
@@ -34,8 +38,15 @@ inline constexpr Spellings<Normalization, 5> kNormalizations{{{Normalization::LN
                                                               {Normalization::none, ""}}};
 inline constexpr Spellings<AttentionDirection, 2> kDirections{
     {{AttentionDirection::causal, "causal"}, {AttentionDirection::bidirectional, "bidirectional"}}};
-inline constexpr Spellings<PositionalEmbedding, 2> kPositions{
-    {{PositionalEmbedding::standard, "standard"}, {PositionalEmbedding::none, "none"}}};
+inline constexpr Spellings<PositionalEmbedding, 6> kPositions{
+    {{PositionalEmbedding::standard, "standard"},
+     {PositionalEmbedding::shortformer, "shortformer"},
+     {PositionalEmbedding::rotary, "rotary"},
+     {PositionalEmbedding::alibi, "alibi"},
+     {PositionalEmbedding::sinusoidal, "sinusoidal"},
+     {PositionalEmbedding::none, "none"}}};
+inline constexpr Spellings<AttentionType, 2> kAttentionTypes{
+    {{AttentionType::global, "global"}, {AttentionType::local, "local"}}};
 inline constexpr Spellings<InitMode, 6> kInitModes{{{InitMode::gpt2, "gpt2"},
                                                     {InitMode::xavier_uniform, "xavier_uniform"},
                                                     {InitMode::xavier_normal, "xavier_normal"},
@@ -115,13 +126,46 @@ void for_each_field(Config& c, Number number, Name name) {
   name("init_mode", c.init_mode, kInitModes);
   number("initializer_range", c.initializer_range);
 }
+/// The same for what is written only where it is not the default, so that a file says what is
+/// special of a model. `list(key, field, spellings)` is for lists of enums.
+template <class Config, class Number, class List>
+void for_each_special_field(Config& c, Number number, List list) {
+  number("gated_mlp", c.gated_mlp);
+  number("rotary_dim", c.rotary_dim);
+  number("rotary_base", c.rotary_base);
+  number("rotary_adjacent_pairs", c.rotary_adjacent_pairs);
+  number("use_local_attn", c.use_local_attn);
+  number("window_size", c.window_size);
+  list("attn_types", c.attn_types, kAttentionTypes);
+  number("n_key_value_heads", c.n_key_value_heads);
+  number("attn_scores_soft_cap", c.attn_scores_soft_cap);
+  number("output_logits_soft_cap", c.output_logits_soft_cap);
+  number("tied_embeddings", c.tied_embeddings);  // not a field of HookedTransformerConfig
+  number("freeze_biases", c.freeze_biases);      // nor is this
+}
+
+/// HookedTransformerConfig may say of a part what does not concern it, as a window where no block
+/// is local; ours refuses that, so it is forgotten here. Caps are off there unless positive.
+inline void forget_what_changes_nothing(TransformerConfig& c) {
+  const TransformerConfig usual;
+  if (c.attn_only) c.gated_mlp = false;
+  if (!c.has_norm()) c.final_rms = false;
+  if (c.positional_embedding != PositionalEmbedding::rotary) {
+    c.rotary_dim = usual.rotary_dim, c.rotary_base = usual.rotary_base;
+    c.rotary_adjacent_pairs = false;
+  }
+  if (!c.use_local_attn) c.window_size = usual.window_size, c.attn_types.clear();
+  for (double* const cap : {&c.attn_scores_soft_cap, &c.output_logits_soft_cap}) {
+    if (!(*cap > 0)) *cap = -1;
+  }
+}
 
 /// Whether a key of HookedTransformerConfig that TransformerConfig lacks changes no number of the
 /// model: it is switched off, switches a hook point on (ours fire when asked for), or is about
-/// devices, tokenizers and where weights came from.
+/// devices, tokenizers and where weights came from. (tie_word_embeddings ties nothing there.)
 template <class Json>
 bool changes_nothing(std::string_view key, const Json& value) {
-  for (const std::string_view prefix : {"rotary_", "NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
+  for (const std::string_view prefix : {"NTK_", "yarn_", "checkpoint_", "tokenizer_"}) {
     if (key.starts_with(prefix)) return true;
   }
   const auto is_one_of = [key](const auto& keys) {
@@ -137,44 +181,39 @@ bool changes_nothing(std::string_view key, const Json& value) {
                                           "n_params",
                                           "original_architecture",
                                           "seed",
+                                          "tie_word_embeddings",
                                           "train_seq_length",
                                           "trust_remote_code",
                                           "use_attn_in",
                                           "use_attn_result",
                                           "use_hook_mlp_in",
+                                          "use_hook_tokens",
                                           "use_split_qkv_input"};
-  constexpr std::string_view kSwitches[] = {"attn_scores_soft_cap",
-                                            "attn_types",
-                                            "clip_qkv",
+  constexpr std::string_view kSwitches[] = {"clip_qkv",
                                             "decoder_start_token_id",
                                             "experts_per_token",
-                                            "gated_mlp",
                                             "layer_norm_folding",
                                             "load_in_4bit",
-                                            "n_key_value_heads",
                                             "norm_topk_prob",
                                             "num_experts",
-                                            "output_logits_soft_cap",
                                             "post_embedding_ln",
                                             "quantization_method",
                                             "relative_attention_max_distance",
                                             "relative_attention_num_buckets",
-                                            "tie_word_embeddings",
+                                            "rotary_base_local",
                                             "ungroup_grouped_query_attention",
                                             "use_NTK_by_parts_rope",
                                             "use_attention_sinks",
                                             "use_dynamic_ntk_rope",
-                                            "use_hook_tokens",
-                                            "use_local_attn",
                                             "use_logn_attn",
                                             "use_normalization_before_and_after",
                                             "use_qk_norm",
                                             "use_yarn_rope",
-                                            "uses_rms_norm",
-                                            "window_size"};
+                                            "uses_rms_norm"};
   const bool* const truth = value.template get_ptr<const bool*>();
   const bool off = value.is_null() || (truth != nullptr && !*truth) ||
                    (value.is_number() && value.template get<double>() == -1);
+  if (key == "rotary_scaling_factor") return off || (value.is_number() && value == 1);
   return is_one_of(kSilent) || (off && is_one_of(kSwitches));
 }
 
@@ -190,8 +229,23 @@ Json config_to_json(const TransformerConfig& config) {
         const std::string name = detail::spell(field, spellings);
         out[key] = name.empty() ? Json(nullptr) : Json(name);
       });
-  // Not a field of HookedTransformerConfig: written only where it says something.
-  if (config.freeze_biases) out["freeze_biases"] = true;
+  const TransformerConfig usual;
+  Json specials, defaults;
+  const auto write = [](Json& to) {
+    return std::pair{[&to](const char* key, const auto& field) { to[key] = field; },
+                     [&to](const char* key, const auto& field, const auto& spellings) {
+                       to[key] = Json::array();
+                       for (const auto value : field) {
+                         to[key].push_back(detail::spell(value, spellings));
+                       }
+                     }};
+  };
+  const auto own = write(specials), default_ones = write(defaults);
+  detail::for_each_special_field(config, own.first, own.second);
+  detail::for_each_special_field(usual, default_ones.first, default_ones.second);
+  for (const auto& [key, value] : specials.items()) {
+    if (value != defaults[key]) out[key] = value;
+  }
   return out;
 }
 
@@ -202,7 +256,7 @@ template <class Json>
 TransformerConfig config_from_json(const Json& json, const std::string& label) {
   if (!json.is_object()) fail<FormatError>(label, ": a config is a JSON object");
   TransformerConfig config;
-  std::vector<std::string> known{"freeze_biases"};
+  std::vector<std::string> known;
   const auto find = [&](const char* key) -> const Json* {
     known.emplace_back(key);
     const auto found = json.find(key);
@@ -216,16 +270,27 @@ TransformerConfig config_from_json(const Json& json, const std::string& label) {
     const Json* const value = find(key);
     if (value != nullptr) check(key, value, detail::read_value(*value, field));
   };
-  detail::for_each_field(config, read, [&](const char* key, auto& field, const auto& spellings) {
-    const Json* const value = find(key);
-    if (value == nullptr) return;
+  const auto read_name = [&](const char* key, const Json* value, auto& field,
+                             const auto& spellings) {
     try {
       check(key, value, detail::read_value(*value, field, spellings));
     } catch (const ConfigError& error) {
       fail<ConfigError>(label, ": \"", key, "\": ", error.what());
     }
+  };
+  detail::for_each_field(config, read, [&](const char* key, auto& field, const auto& spellings) {
+    if (const Json* const value = find(key)) read_name(key, value, field, spellings);
   });
-  read("freeze_biases", config.freeze_biases);
+  detail::for_each_special_field(config, read,
+                                 [&](const char* key, auto& field, const auto& spellings) {
+                                   const Json* const list = find(key);
+                                   if (list == nullptr || list->is_null()) return;
+                                   check(key, list, list->is_array());
+                                   field.resize(list->size());
+                                   for (std::size_t i = 0; i < field.size(); ++i) {
+                                     read_name(key, &(*list)[i], field[i], spellings);
+                                   }
+                                 });
   for (auto item = json.begin(); item != json.end(); ++item) {
     const std::string& key = item.key();
     const Json& value = item.value();
@@ -234,6 +299,7 @@ TransformerConfig config_from_json(const Json& json, const std::string& label) {
     fail<ConfigError>(label, ": \"", key, "\" is ", value.dump(),
                       ", which is not offered; the nearest keys are: ", nearest_names(key, known));
   }
+  detail::forget_what_changes_nothing(config);
   try {
     return config.resolved();
   } catch (const ConfigError& error) {

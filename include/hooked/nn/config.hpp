@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 #include "hooked/core/shape.hpp"
 #include "hooked/nn/kinds.hpp"
@@ -29,11 +30,22 @@ struct TransformerConfig {
   double eps = 1e-5;               // inside the root of a norm
   bool final_rms = false;          // ln_final is RMS (RMSPre) while the blocks use LN (LNPre)
   bool attn_only = false;          ///< no MLPs
+  bool gated_mlp = false;          // post = act(x W_gate) (x W_in) + b_in
   bool parallel_attn_mlp = false;  // the MLP reads resid_pre
-  PositionalEmbedding positional_embedding = PositionalEmbedding::standard;  ///< learned, or none
+  PositionalEmbedding positional_embedding = PositionalEmbedding::standard;  ///< where tokens stand
+  Index rotary_dim = -1;               // of each head, the numbers that rotate; -1: d_head
+  double rotary_base = 10000;          // angles are position / base^(2 j / rotary_dim)
+  bool rotary_adjacent_pairs = false;  // 2 j and 2 j + 1 rotate together, not j and j + half
   AttentionDirection attention_dir = AttentionDirection::causal;  ///< causal, or both ways
-  bool use_attn_scale = true;                                     ///< divide scores by attn_scale
-  double attn_scale = -1;                        // scores are divided by it; -1: sqrt(d_head)
+  bool use_local_attn = false;  // blocks that attn_types calls local have a window
+  Index window_size = -1;       // a query sees so many keys, itself included; causal ones only
+  std::vector<AttentionType> attn_types = {};  ///< of each block, with use_local_attn
+  Index n_key_value_heads = -1;                // heads share keys and values; -1: each has its own
+  double attn_scores_soft_cap = -1;            // c tanh(score / c); -1: none
+  double output_logits_soft_cap = -1;          // c tanh(logit / c); -1: none
+  bool tied_embeddings = false;                // W_U is W_E^T
+  bool use_attn_scale = true;                  ///< divide scores by attn_scale
+  double attn_scale = -1;                      // scores are divided by it; -1: sqrt(d_head)
   bool scale_attn_by_inverse_layer_idx = false;  ///< and by the block's number + 1
   InitMode init_mode = InitMode::gpt2;           ///< how matrices are drawn
   double initializer_range = -1;  // gpt2: standard deviation, -1: 0.8 / sqrt(d_model); else: gain
@@ -43,6 +55,12 @@ struct TransformerConfig {
 
   /// Whether blocks have an MLP.
   bool has_mlp() const { return !attn_only; }
+  /// Whether block `layer` has a window.
+  bool is_local(Index layer) const {
+    return use_local_attn && attn_types[static_cast<std::size_t>(layer)] == AttentionType::local;
+  }
+  /// Whether heads share keys and values, which then have parameters `_W_K`, `_W_V`, ...
+  bool is_grouped() const { return n_key_value_heads != -1; }
   /// Whether there are norms.
   bool has_norm() const { return normalization != Normalization::none; }
 
@@ -95,11 +113,17 @@ struct TransformerConfig {
     if (final_rms && !has_norm()) {
       fail<ConfigError>("final_rms is set but normalization is none: there is no final norm");
     }
-    if (attn_only && parallel_attn_mlp) {
-      fail<ConfigError>("parallel_attn_mlp is set but attn_only is too: there is no MLP");
+    if (attn_only && (parallel_attn_mlp || gated_mlp)) {
+      fail<ConfigError>(gated_mlp ? "gated_mlp" : "parallel_attn_mlp",
+                        " is set but attn_only is too: there is no MLP");
     }
+    if (gated_mlp && act_fn == Activation::solu_ln) {
+      fail<ConfigError>("gated_mlp is set but act_fn is solu_ln, which has no gate: take solu");
+    }
+    c.resolve_positions();
+    check_attention(c.n_heads);
     const auto real = [](Index size) { return static_cast<double>(size); };
-    const double a_layer = 4 * real(c.n_heads) * real(d_head) + 2 * real(attn_only ? 0 : c.d_mlp);
+    const double a_layer = 4 * real(c.n_heads) * real(d_head) + 3 * real(attn_only ? 0 : c.d_mlp);
     const double numbers = real(d_model) * (real(d_vocab) + real(n_ctx) + real(c.d_vocab_out) +
                                             real(n_layers) * a_layer);
     if (numbers > 0x1p40) {
@@ -112,7 +136,58 @@ struct TransformerConfig {
   Index n_params() const {
     const TransformerConfig c = resolved();
     const Index attention = 4 * c.d_model * c.d_head * c.n_heads;
-    return c.n_layers * (attention + (c.attn_only ? 0 : 2 * c.d_model * c.d_mlp));
+    const Index mlp = (c.gated_mlp ? 3 : 2) * c.d_model * c.d_mlp;
+    return c.n_layers * (attention + (c.attn_only ? 0 : mlp));
+  }
+
+ private:
+  // Fills in rotary_dim. Throws ConfigError for what contradicts the kind of positions.
+  void resolve_positions() {
+    if (positional_embedding != PositionalEmbedding::rotary) {
+      if (rotary_dim == -1 && !rotary_adjacent_pairs) return;
+      fail<ConfigError>(
+          "rotary_dim or rotary_adjacent_pairs is set, but positional_embedding is "
+          "not rotary: they would change nothing");
+    }
+    if (rotary_dim == -1) rotary_dim = d_head;
+    if (rotary_dim < 2 || rotary_dim > d_head || rotary_dim % 2 != 0) {
+      fail<ConfigError>("rotary_dim is ", rotary_dim, ": it must be even, and from 2 to d_head ",
+                        d_head);
+    }
+    if (!(rotary_base > 0)) {
+      fail<ConfigError>("rotary_base is ", rotary_base, ": it must be positive");
+    }
+  }
+  // Throws ConfigError for windows, groups and caps that cannot be.
+  void check_attention(Index heads) const {
+    if (use_local_attn) {
+      if (window_size < 1) {
+        fail<ConfigError>("window_size is ", window_size,
+                          ": with use_local_attn it must be at "
+                          "least 1");
+      }
+      if (static_cast<Index>(attn_types.size()) != n_layers) {
+        fail<ConfigError>("attn_types names ", attn_types.size(), " blocks, there are ", n_layers,
+                          ": with use_local_attn each must be global or local");
+      }
+    } else if (window_size != -1 || !attn_types.empty()) {
+      fail<ConfigError>(
+          "window_size or attn_types is set, but use_local_attn is not: they would "
+          "change nothing");
+    }
+    if (is_grouped() && (n_key_value_heads < 1 || heads % n_key_value_heads != 0)) {
+      fail<ConfigError>("n_key_value_heads is ", n_key_value_heads, ": it must divide n_heads ",
+                        heads, ", or be -1 where each head has keys and values of its own");
+    }
+    for (const double cap : {attn_scores_soft_cap, output_logits_soft_cap}) {
+      if (cap == -1 || (cap > 0 && std::isfinite(cap))) continue;
+      fail<ConfigError>(cap == output_logits_soft_cap ? "output_logits" : "attn_scores",
+                        "_soft_cap is ", cap, ": it must be positive, or -1 for none");
+    }
+    if (tied_embeddings && d_vocab_out != -1 && d_vocab_out != d_vocab) {
+      fail<ConfigError>("tied_embeddings: W_U is W_E^T, so d_vocab_out ", d_vocab_out,
+                        " must be d_vocab ", d_vocab);
+    }
   }
 };
 

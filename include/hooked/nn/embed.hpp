@@ -2,12 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/core/arena.hpp"
+#include "hooked/core/arithmetic.hpp"
 #include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/kinds.hpp"
@@ -26,27 +29,41 @@ struct EmbedOptions {
   Index d_vocab = 0;
   Index d_model = 0;
   Index n_ctx = 0;                                                // the longest sequence
-  PositionalEmbedding positions = PositionalEmbedding::standard;  ///< learned, or none
+  PositionalEmbedding positions = PositionalEmbedding::standard;  ///< where tokens stand
 };
 
 /// resid[b, p] = W_E[token[b, p]] + W_pos[position[b, p]]. A position of Padding::kNone adds
-/// nothing (contract, 5.1: hook_pos_embed is 0 at padded positions). Parameters and hook points
-/// have the contract's names as seen from the network: "embed.W_E", "hook_embed".
+/// nothing (contract, 5.1: hook_pos_embed is 0 at padded positions). Shortformer keeps W_pos'
+/// rows beside the stream; sinusoidal ones are sin(p / 10000^(2 i / d_model)) at 2 i and the cosine
+/// at 2 i + 1 (Vaswani et al., "Attention is all you need", 2017); the others are no business of
+/// the embedding's. Parameters and hook points have the contract's names as seen from the network:
+/// "embed.W_E", "hook_embed".
 template <Scalar T>
 class Embed {
  public:
-  Embed(const Builder& b, const EmbedOptions& o) : n_ctx_(o.n_ctx), d_vocab_(o.d_vocab) {
+  Embed(const Builder& b, const EmbedOptions& o)
+      : n_ctx_(o.n_ctx), d_vocab_(o.d_vocab), kind_(o.positions) {
     detail::check_size(b, "d_vocab", o.d_vocab);
     detail::check_size(b, "d_model", o.d_model);
     detail::check_size(b, "n_ctx", o.n_ctx);
     const std::vector<SiteAxis> axes{Axis::batch, Axis::pos, {Axis::d_model, o.d_model}};
     W_E_ = b.in("embed").parameter("W_E", {d_vocab_, o.d_model});
+    hook_tokens_ = b.optional_site("hook_tokens", {Axis::batch, Axis::pos});
     hook_embed_ = b.site("hook_embed", axes);
     switch (o.positions) {
       case PositionalEmbedding::standard:
+      case PositionalEmbedding::shortformer:
         W_pos_ = b.in("pos_embed").parameter("W_pos", {n_ctx_, o.d_model});
         hook_pos_embed_ = b.site("hook_pos_embed", axes);
         return;
+      case PositionalEmbedding::sinusoidal:
+        waves_ = std::make_shared<const Tensor<T>>(sinusoids(n_ctx_, o.d_model));
+        hook_pos_embed_ = b.site("hook_pos_embed", axes);
+        return;
+      case PositionalEmbedding::alibi:  // nothing reads it, but it is among the contract's names
+        W_pos_ = b.in("pos_embed").parameter("W_pos", {n_ctx_, o.d_model});
+        return;
+      case PositionalEmbedding::rotary:
       case PositionalEmbedding::none:
         return;
     }
@@ -62,21 +79,46 @@ class Embed {
                        const Padding& padding = Padding()) const {
     const Placed placed(pass.tape(), "embed");
     check_tokens(tokens);
+    Tensor<Token> edited;
+    if (pass.looks_at(hook_tokens_))
+      tokens.rebind((edited = tokens_after_hooks(pass, tokens)).view());
     const bool looked_at =
-        pass.looks_at(hook_embed_) || (W_pos_ && pass.looks_at(*hook_pos_embed_));
+        pass.looks_at(hook_embed_) || (embeds_positions() && pass.looks_at(*hook_pos_embed_));
     const Token* const positions = padding.positions();
     Rows rows = all_rows(pass, tokens, positions);
-    const RowMap* map =
-        looked_at || (W_pos_ && positions != nullptr) ? nullptr : distinct_rows(pass, rows);
+    const RowMap* map = looked_at || (embeds_positions() && positions != nullptr)
+                            ? nullptr
+                            : distinct_rows(pass, rows);
 
-    auto resid = pass.at(hook_embed_, record<GatherRows>({rows.token, rows.leading}, pass[W_E_]));
-    if (W_pos_) {
-      const auto embedded = pass.at(*hook_pos_embed_, position_rows(pass, rows));
-      resid = record<Add>({}, resid, embedded);
+    Stream<T> stream(
+        pass.at(hook_embed_, record<GatherRows>({rows.token, rows.leading}, pass[W_E_])), positions,
+        padding.visible());
+    if (embeds_positions()) {
+      stream.pos_embed = pass.at(*hook_pos_embed_, position_rows(pass, rows));
     }
-    if (map != nullptr) resid.node().rows = map;
-    return {resid, positions, padding.visible()};
+    if (embeds_positions() && kind_ != PositionalEmbedding::shortformer) {
+      stream.resid = record<Add>({}, stream.resid, stream.pos_embed);
+      stream.pos_embed = {};
+    }
+    if (map != nullptr) {
+      stream.resid.node().rows = map;
+      if (stream.pos_embed) stream.pos_embed.node().rows = map;
+    }
+    return stream;
   }
+  /// Shortformer: what blocks add to the inputs of queries and keys, [batch, pos, d_model], for
+  /// tokens at `positions` [batch, pos] (null: token p at p); empty for all other kinds.
+  Variable<T> pos_embed(Pass<T>& pass, Index batch, Index length, const Token* positions) const {
+    if (kind_ != PositionalEmbedding::shortformer) return {};
+    auto* const position =
+        pass.tape().arena().template allocate<Token>(static_cast<std::size_t>(batch * length));
+    for (Index i = 0; i < batch * length; ++i) {
+      position[i] = positions != nullptr ? positions[i] : static_cast<Token>(i % length);
+    }
+    return position_rows(pass, {nullptr, position, {batch, length}});
+  }
+  /// The matrix W_E.
+  ParameterId W_E() const { return W_E_; }
 
   /// Throws ShapeError for tokens that are not [batch, pos], too long or outside the vocabulary.
   void check_tokens(View<const Token> tokens) const {
@@ -102,6 +144,35 @@ class Embed {
     Shape leading;
   };
 
+  // hook_tokens shows the tokens as numbers; what hooks leave there is read back.
+  Tensor<Token> tokens_after_hooks(Pass<T>& pass, View<const Token> tokens) const {
+    const auto shown = pass.at(hook_tokens_, pass.tape().constant_copy(cast<T>(tokens).view()));
+    Tensor<Token> edited(tokens.shape());
+    for_each_element(shown.value(), [&](Index i, const T& number) {
+      if (number != std::trunc(number) || !(std::abs(number) < T(1 << 24))) {
+        fail<ShapeError>("hook_tokens: a hook left ", number, ", which is no token");
+      }
+      edited.data()[i] = static_cast<Token>(number);
+    });
+    check_tokens(edited.view());
+    return edited;
+  }
+
+  /// Whether there is something to add for each position.
+  bool embeds_positions() const { return hook_pos_embed_.has_value(); }
+
+  static Tensor<T> sinusoids(Index positions, Index width) {
+    Tensor<T> waves({positions, width});
+    for_each_element(waves.view(), [&](Index n, T& wave) {
+      const Index position = n / width, i = n % width;
+      const double frequency =
+          std::pow(10000.0, -static_cast<double>(i / 2 * 2) / static_cast<double>(width));
+      const double angle = static_cast<double>(position) * frequency;
+      wave = static_cast<T>(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    });
+    return waves;
+  }
+
   static Rows all_rows(Pass<T>& pass, View<const Token> tokens, const Token* positions) {
     const auto count = static_cast<std::size_t>(tokens.numel());
     Arena& arena = pass.tape().arena();
@@ -119,7 +190,7 @@ class Embed {
   /// quarter of the rows.
   const RowMap* distinct_rows(Pass<T>& pass, Rows& rows) const {
     const auto count = static_cast<std::size_t>(rows.leading.numel());
-    const auto pairs = static_cast<std::size_t>(d_vocab_ * (W_pos_ ? n_ctx_ : 1));
+    const auto pairs = static_cast<std::size_t>(d_vocab_ * (embeds_positions() ? n_ctx_ : 1));
     if (pairs > 4 * count) return nullptr;  // the table of pairs would cost more than it saves
     Arena& arena = pass.tape().arena();
     Token* number_of = arena.allocate<Token>(pairs);
@@ -127,7 +198,8 @@ class Embed {
     Token* row = arena.allocate<Token>(count);
     Token distinct = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      Token& number = number_of[(W_pos_ ? rows.position[i] * d_vocab_ : 0) + rows.token[i]];
+      Token& number =
+          number_of[(embeds_positions() ? rows.position[i] * d_vocab_ : 0) + rows.token[i]];
       if (number < 0) number = distinct++;
       row[i] = number;
     }
@@ -153,7 +225,8 @@ class Embed {
       any = any || padded[i] != 0;
       if (padded[i] != 0) rows.position[i] = 0;
     }
-    auto embedded = record<GatherRows>({rows.position, rows.leading}, pass[*W_pos_]);
+    auto embedded = record<GatherRows>({rows.position, rows.leading},
+                                       W_pos_ ? pass[*W_pos_] : tape.constant(waves_->view()));
     if (!any) return embedded;
     const auto width = static_cast<std::size_t>(embedded.shape()[-1]);
     auto* mask = tape.arena().template allocate<std::uint8_t>(count * width);
@@ -164,8 +237,10 @@ class Embed {
 
   Index n_ctx_, d_vocab_;
   ParameterId W_E_{};
+  PositionalEmbedding kind_;
   std::optional<ParameterId> W_pos_;
-  SiteId hook_embed_ = -1;
+  std::shared_ptr<const Tensor<T>> waves_;  // sinusoidal: [n_ctx, d_model]
+  SiteId hook_tokens_ = -1, hook_embed_ = -1;
   std::optional<SiteId> hook_pos_embed_;
 };
 

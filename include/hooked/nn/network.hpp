@@ -1,6 +1,7 @@
 // TransformerNetwork: the modules of a transformer put together, from tokens to logits.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "hooked/nn/norm.hpp"
 #include "hooked/nn/padding.hpp"
 #include "hooked/nn/pass.hpp"
+#include "hooked/nn/rotation.hpp"
 #include "hooked/nn/run_options.hpp"
 #include "hooked/nn/stream.hpp"
 #include "hooked/nn/unembed.hpp"
@@ -23,16 +25,25 @@ namespace hooked {
 
 /// What block `layer` of a resolved config is made of.
 inline BlockOptions block_options(const TransformerConfig& c, Index layer) {
+  const bool rotates = c.positional_embedding == PositionalEmbedding::rotary;
   return {.d_model = c.d_model,
           .n_heads = c.n_heads,
           .d_head = c.d_head,
           .d_mlp = c.has_mlp() ? c.d_mlp : 0,
           .act_fn = c.act_fn,
+          .gated_mlp = c.gated_mlp,
           .normalization = c.normalization,
           .eps = c.eps,
           .causal = c.attention_dir == AttentionDirection::causal,
           .attention_divisor = c.attention_divisor(layer),
-          .parallel = c.parallel_attn_mlp};
+          .parallel = c.parallel_attn_mlp,
+          .n_key_value_heads = c.n_key_value_heads,
+          .window = c.is_local(layer) ? c.window_size : 0,
+          .attention_soft_cap = std::max(0.0, c.attn_scores_soft_cap),
+          .alibi = c.positional_embedding == PositionalEmbedding::alibi,
+          .rotary =
+              rotates ? RotaryOptions{c.rotary_dim, c.rotary_base, c.rotary_adjacent_pairs, c.n_ctx}
+                      : RotaryOptions{}};
 }
 
 /// Embedding, blocks, final norm and unembedding. It has no numbers: those are the pass's.
@@ -45,7 +56,10 @@ class TransformerNetwork {
         embed_(b, {config.d_vocab, config.d_model, config.n_ctx, config.positional_embedding}),
         blocks_(blocks_of(b, config)),
         ln_final_(b.in("ln_final"), {config.d_model, last_norm(config), config.eps}),
-        unembed_(b.in("unembed"), {config.d_model, config.d_vocab_out}),
+        unembed_(b.in("unembed"),
+                 {config.d_model, config.d_vocab_out,
+                  config.tied_embeddings ? std::optional(embed_.W_E()) : std::nullopt,
+                  std::max(0.0, config.output_logits_soft_cap)}),
         end_(b.sites.size()) {}
 
   /// With every derived value filled in.
@@ -67,6 +81,7 @@ class TransformerNetwork {
                                              : config_.n_layers;
     const std::vector<Token>& positions = pass.positions();
     check_positions("positions", positions, length_of(stream.resid));
+    stream = with_positions(pass, stream);
     bool narrowed = positions.empty() || options.stop_at_layer;
     for (Index l = start; l < stop; ++l) {
       // Once nobody looks any more, the last block computes the wanted positions alone.
@@ -90,6 +105,15 @@ class TransformerNetwork {
     return narrowed ? logits : at_positions(logits, positions);
   }
 
+  /// A stream before some block, with what blocks add to it for the positions of its tokens.
+  Stream<T> with_positions(Pass<T>& pass, Stream<T> stream) const {
+    if (!stream.pos_embed) {
+      stream.pos_embed =
+          embed_.pos_embed(pass, batch_of(stream.resid), length_of(stream.resid), stream.position);
+    }
+    return stream;
+  }
+
   /// Final norm and unembedding of any rows.
   Variable<T> logits(Pass<T>& pass, Variable<T> resid) const {
     return unembed_(pass, ln_final_(pass, resid));
@@ -111,7 +135,7 @@ class TransformerNetwork {
   Index numbers_per_example(Index length, Index wanted) const {
     const TransformerConfig& c = config_;
     const Index block = 8 * c.d_model + 4 * c.n_heads * c.d_head + c.n_heads * length +
-                        (c.has_mlp() ? 2 * c.d_mlp : 0);
+                        (c.has_mlp() ? (c.gated_mlp ? 4 : 2) * c.d_mlp : 0);
     return block * (length * (c.n_layers - 1) + wanted) + 2 * c.d_vocab_out * wanted;
   }
 

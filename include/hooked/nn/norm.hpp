@@ -27,6 +27,7 @@ struct NormOptions {
   double eps = 1e-5;                       // inside the root
   /// Where inputs may be [batch, pos, head, width] in some runs: how many heads there are.
   Index n_heads = 0;
+  Axis axis = Axis::d_model;  ///< what the numbers are that are normalized
 };
 
 /// x <- x - mean(x) (LN only); scale = sqrt(mean(x^2) + eps); n = x / scale; y = n * w + b.
@@ -45,7 +46,7 @@ class Norm {
       return b.sites.add(std::move(here));
     };
     hook_scale_ = site("hook_scale", Axis::one);
-    hook_normalized_ = site("hook_normalized", {Axis::d_model, o.width});
+    hook_normalized_ = site("hook_normalized", {o.axis, o.width});
     switch (kind_) {
       case Normalization::LN:
         w_ = b.parameter("w", {o.width});

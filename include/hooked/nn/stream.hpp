@@ -16,6 +16,9 @@ struct Stream {
   Variable<T> resid;                      // [batch, pos, d_model], or distinct rows and their map
   const Token* position = nullptr;        // [batch, pos]: of each token; null: token p at p
   const std::uint8_t* visible = nullptr;  // [batch, pos]: 0 hides a token as a key; null: all seen
+  /// Shortformer: what is added to the inputs of queries and keys. [batch, pos, d_model], or rows
+  /// with the map of `resid`; empty: nothing.
+  Variable<T> pos_embed = {};
   /// The positions that are wanted from the next block on, rising; empty: all.
   std::span<const Token> wanted = {};
 

@@ -6,32 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 
 #include "hooked/core/sums.hpp"
 #include "hooked/core/tile_product.hpp"
+#include "hooked/ops/attention_mask.hpp"
 
 namespace hooked {
-
-/// Which keys a query may look at.
-struct AttentionMask {
-  bool causal = true;                         // query i sees keys 0..i
-  const Token* query_position = nullptr;      // [query], rising; null: query i stands at position i
-  const std::uint8_t* key_visible = nullptr;  // [batch, key], 0 hides a key (padding); null: all
-
-  /// Query i sees none of the keys from here on.
-  Index seen(Index i, Index keys) const {
-    if (!causal) return keys;
-    return std::min(keys, (query_position == nullptr ? i : Index{query_position[i]}) + 1);
-  }
-  /// The first query, of `queries`, that sees key j.
-  Index first_to_see(Index j, Index queries) const {
-    if (!causal) return 0;
-    if (query_position == nullptr) return std::min(j, queries);
-    return std::lower_bound(query_position, query_position + queries, j) - query_position;
-  }
-};
 
 /// Rows that lie `stride` apart in memory, or where `row` says: one head of [row, head, d_head].
 template <class T>
@@ -80,12 +61,19 @@ class AttentionTile {
     return kTileRows * width + packed;
   }
 
-  /// S[i, j] = scale q_i . k_j, minus infinity where the mask hides key j of sequence b.
-  void scores(HeadRows<const T> q, HeadRows<const T> k, T scale, const AttentionMask& mask, Index b,
-              T* S) const {
-    times_columns(q, 0, queries_, k, scale, mask, S);
+  /// S[i, j] by the rule from q_i . k_j, minus infinity where the mask hides key j of sequence b.
+  void scores(HeadRows<const T> q, HeadRows<const T> k, const ScoreRule<T>& rule,
+              const AttentionMask& mask, Index b, T* S) const {
+    times_columns(q, 0, queries_, k, rule.scale, mask, S);
     for (Index i = 0; i < queries_; ++i) {
-      const Index seen = mask.seen(i, keys_);
+      const Index seen = mask.seen(i, keys_), first = mask.first_seen(i), at = mask.position(i);
+      for (Index j = first; rule.cap > 0 && j < seen; ++j) {
+        S[i * keys_ + j] = rule.cap * std::tanh(S[i * keys_ + j] / rule.cap);
+      }
+      for (Index j = first; rule.slope != 0 && j < seen; ++j) {
+        S[i * keys_ + j] += rule.bias(j, at);
+      }
+      std::fill(S + i * keys_, S + i * keys_ + first, kHidden);
       std::fill(S + i * keys_ + seen, S + (i + 1) * keys_, kHidden);
       for (Index j = 0; mask.key_visible != nullptr && j < seen; ++j) {
         if (mask.key_visible[b * keys_ + j] == 0) S[i * keys_ + j] = kHidden;

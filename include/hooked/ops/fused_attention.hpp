@@ -7,6 +7,7 @@
 
 #include "hooked/core/sums.hpp"
 #include "hooked/ops/attention_scores.hpp"
+#include "hooked/ops/attention_mask.hpp"
 #include "hooked/ops/attention_tiles.hpp"
 #include "hooked/ops/op.hpp"
 #include "hooked/ops/softmax.hpp"
@@ -27,14 +28,17 @@ struct FusedAttention {
     AttentionRows query, key, value;  ///< the rows of q, k and v
     double divisor = 1.0;             ///< attn_scale
     AttentionMask mask = {};          ///< which keys are seen
+    bool alibi = false;               ///< adds ALiBi's bias to the scores
   };
 
   /// Tables q, k, v [rows, head, d_head] -> z [batch, query, head, d_head]
   static Shape shape(const Args& args, const Shape& q, const Shape& k, const Shape& v) {
-    if (q.rank() != 3 || k.rank() != 3 || v.rank() != 3 || q[1] != k[1] || q[1] != v[1] ||
-        q[2] != k[2] || q[2] != v[2]) {
-      fail<ShapeError>("fused_attention: q is ", q, ", k is ", k, ", v is ", v,
-                       ": all are [rows, head, d_head] and differ in rows only");
+    if (q.rank() != 3 || k.rank() != 3 || v.rank() != 3 || !share_heads(q[1], k[1]) ||
+        k[1] != v[1] || q[2] != k[2] || q[2] != v[2]) {
+      fail<ShapeError>(
+          "fused_attention: q is ", q, ", k is ", k, ", v is ", v,
+          ": all are [rows, head, d_head] and differ in rows only, or heads of q share "
+          "those of k and v, which must divide them");
     }
     const auto check = [&](const AttentionRows& rows, const char* what, const Shape& table) {
       const Index count = args.batch * rows.positions;
@@ -72,18 +76,20 @@ struct FusedAttention {
   template <Scalar T>
   static void forward(const Args& args, View<const T> q, View<const T> k, View<const T> v,
                       View<T> z, View<T> pattern) {
-    const auto scale = static_cast<T>(1.0 / args.divisor);
+    const AttentionScores::Args scores{args.divisor, args.mask, 0.0, args.alibi};
+    const Index heads = q.size(1), group = heads / k.size(1);
     const Index queries = args.query.positions, keys = args.key.positions;
     T* P = pattern.data();
     for_each_head<T>(pattern.shape(), q.size(2), [&](const auto& tile, Index b, Index h) {
-      tile.scores(rows(q, args.query, b, h), rows(k, args.key, b, h), scale, args.mask, b, P);
+      tile.scores(rows(q, args.query, b, h), rows(k, args.key, b, h / group),
+                  scores.template rule<T>(h, heads), args.mask, b, P);
       for (Index i = 0; i < queries; ++i) {
         T* const row = P + i * keys;
         const Index seen = args.mask.seen(i, keys);
         Softmax::forward_row(seen, row, row);
         std::fill(row + seen, row + keys, T(0));
       }
-      tile.mix(P, rows(v, args.value, b, h), args.mask, head_rows(z, b, h));
+      tile.mix(P, rows(v, args.value, b, h / group), args.mask, head_rows(z, b, h));
       P += queries * keys;
     });
   }
@@ -93,17 +99,19 @@ struct FusedAttention {
                        View<const T>, View<const T> pattern, View<const T> dz, Acc<T> dq, Acc<T> dk,
                        Acc<T> dv) {
     const auto scale = static_cast<T>(1.0 / args.divisor);
+    const Index group = q.size(1) / k.size(1);
     const Index queries = args.query.positions, keys = args.key.positions;
     const Sums<T> dQ = dq.sums(), dK = dk.sums(), dV = dv.sums();
     const Index block = std::min(queries, AttentionTile<T>::kQueryBlock);
     HOOKED_SCRATCH(T, dS, block * keys);
     const T* P = pattern.data();
     for_each_head<T>(pattern.shape(), q.size(2), [&](const auto& tile, Index b, Index h) {
-      const auto q_h = rows(q, args.query, b, h), k_h = rows(k, args.key, b, h),
-                 v_h = rows(v, args.value, b, h), dz_h = head_rows(dz, b, h);
+      const Index kv = h / group;
+      const auto q_h = rows(q, args.query, b, h), k_h = rows(k, args.key, b, kv),
+                 v_h = rows(v, args.value, b, kv), dz_h = head_rows(dz, b, h);
       const auto dq_h = sums(dQ, q.shape(), args.query, b, h),
-                 dk_h = sums(dK, k.shape(), args.key, b, h),
-                 dv_h = sums(dV, v.shape(), args.value, b, h);
+                 dk_h = sums(dK, k.shape(), args.key, b, kv),
+                 dv_h = sums(dV, v.shape(), args.value, b, kv);
       for (Index first = 0; first < queries; first += block) {
         const Index last = std::min(queries, first + block);
         const T* const P_first = P + first * keys;
@@ -138,6 +146,8 @@ struct FusedAttention {
             dense(1, 7, 19, 2, 5, {.causal = false}),
             dense(1, 20, 20, 1, 16, {}),
             dense(1, 140, 140, 1, 8, {}),
+            dense(1, 12, 12, 1, 3, {.window = 4}),
+            {{1, {4}, {4}, {4}, 2.0, {}, true}, {{4, 4, 2}, {4, 2, 2}, {4, 2, 2}}},
             {{2, {1, q_row}, {3, k_row}, {3, k_row}, 1.0, {.query_position = last}},
              {{2, 2, 3}, {4, 2, 3}, {4, 2, 3}}}};
   }

@@ -9,8 +9,11 @@
 
 namespace hooked {
 
-struct GeluNewFunction {
-  static constexpr std::string_view name = "gelu_new";
+namespace detail {
+
+/// x/2 (1 + tanh(a (x + 0.044715 x^3))), a being what Constant says.
+template <class Constant>
+struct GeluTanh {
   template <Scalar T>
   static Packet<T> value(const Packet<T>& x) {
     using namespace Eigen::internal;
@@ -22,7 +25,7 @@ struct GeluNewFunction {
     using namespace Eigen::internal;
     const Packet<T> half = splat(T(0.5)), one = splat(T(1)), t = tanh_u<T>(x);
     const Packet<T> du =
-        pmul(pmadd(pmul(x, x), splat(T(3 * 0.044715)), one), splat(kSqrt2OverPi<T>));
+        pmul(pmadd(pmul(x, x), splat(T(3 * 0.044715)), one), splat(Constant::template a<T>));
     const Packet<T> dt = pmul(psub(one, pmul(t, t)), du);
     // Far out t is 1 or -1 and dt is 0, but x^2 may be infinite.
     const Packet<T> x_dt = pselect(pcmp_eq(pmul(t, t), one), splat(T(0)), pmul(x, dt));
@@ -31,12 +34,10 @@ struct GeluNewFunction {
 
  private:
   template <Scalar T>
-  static constexpr T kSqrt2OverPi = std::numbers::sqrt2_v<T>* std::numbers::inv_sqrtpi_v<T>;
-  template <Scalar T>
   static Packet<T> tanh_u(const Packet<T>& x) {
     using namespace Eigen::internal;
     const Packet<T> cube = pmul(pmul(x, x), x);
-    const Packet<T> u = pmul(pmadd(cube, splat(T(0.044715)), x), splat(kSqrt2OverPi<T>));
+    const Packet<T> u = pmul(pmadd(cube, splat(T(0.044715)), x), splat(Constant::template a<T>));
     if constexpr (std::same_as<T, double>) {
       return each<T>(u, [](T v) { return std::tanh(v); });
     } else {
@@ -44,6 +45,27 @@ struct GeluNewFunction {
     }
   }
 };
+
+struct Sqrt2OverPi {
+  template <Scalar T>
+  static constexpr T a = std::numbers::sqrt2_v<T>* std::numbers::inv_sqrtpi_v<T>;
+};
+struct Sqrt2OverPiToTenDigits {
+  template <Scalar T>
+  static constexpr T a = T(0.7978845608);
+};
+
+}  // namespace detail
+
+struct GeluNewFunction : detail::GeluTanh<detail::Sqrt2OverPi> {
+  static constexpr std::string_view name = "gelu_new";
+};
 using GeluNew = Pointwise<GeluNewFunction>;
+
+/// gelu_new with sqrt(2/pi) to ten digits, as some checkpoints have it.
+struct GeluFastFunction : detail::GeluTanh<detail::Sqrt2OverPiToTenDigits> {
+  static constexpr std::string_view name = "gelu_fast";
+};
+using GeluFast = Pointwise<GeluFastFunction>;
 
 }  // namespace hooked

@@ -38,11 +38,13 @@
 #include "hooked/ops/power.hpp"
 #include "hooked/ops/relu.hpp"
 #include "hooked/ops/rms_scale.hpp"
+#include "hooked/ops/rotary.hpp"
 #include "hooked/ops/scale.hpp"
 #include "hooked/ops/scale_columns.hpp"
 #include "hooked/ops/shift.hpp"
 #include "hooked/ops/sigmoid.hpp"
 #include "hooked/ops/silu.hpp"
+#include "hooked/ops/soft_cap.hpp"
 #include "hooked/ops/softmax.hpp"
 #include "hooked/ops/sqrt.hpp"
 #include "hooked/ops/squared_error.hpp"
@@ -56,19 +58,22 @@
 #include "hooked/ops/window.hpp"
 
 /// The list: `each(Op)` for every operation.
-#define HOOKED_OPS(each)                                                                           \
-  each(Abs) each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores)          \
-      each(Broadcast) each(Center) each(Clamp) each(Concat) each(CrossEntropy) each(Divide)        \
-          each(DivideBy) each(DivideRows) each(Exp) each(Extreme) each(FusedAttention)             \
-              each(FusedMlp<ReluFunction>) each(FusedMlp<GeluFunction>)                            \
-                  each(FusedMlp<GeluNewFunction>) each(FusedMlp<SiluFunction>) each(GatherRows)    \
-                      each(Gelu) each(GeluNew) each(HeadLinear) each(L1Norm) each(L2Norm)          \
-                          each(Linear) each(Log) each(LogSoftmax) each(MatMul) each(Multiply)      \
-                              each(NumberOver) each(Power) each(Relu) each(RmsScale) each(Scale)   \
-                                  each(ScaleColumns) each(Shift) each(Sigmoid) each(Silu)          \
-                                      each(Softmax) each(Sqrt) each(SquaredError)                  \
-                                          each(Standardize) each(Subtract) each(Sum) each(SumAxes) \
-                                              each(SumHeads) each(Tanh) each(Where) each(Window)
+#define HOOKED_OPS(each)                                                                         \
+  each(Abs) each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores)        \
+      each(Broadcast) each(Center) each(Clamp) each(Concat) each(CrossEntropy) each(Divide)      \
+          each(DivideBy) each(DivideRows) each(Exp) each(Extreme) each(FusedAttention)           \
+              each(FusedMlp<ReluFunction>) each(FusedMlp<GeluFunction>)                          \
+                  each(FusedMlp<GeluNewFunction>) each(FusedMlp<GeluFastFunction>)               \
+                      each(FusedMlp<SiluFunction>) each(GatherRows) each(Gelu) each(GeluNew)     \
+                          each(GeluFast) each(HeadLinear) each(L1Norm) each(L2Norm) each(Linear) \
+                              each(Log) each(LogSoftmax) each(MatMul) each(Multiply)             \
+                                  each(NumberOver) each(Power) each(Relu) each(RmsScale)         \
+                                      each(Rotary) each(Scale) each(ScaleColumns) each(Shift)    \
+                                          each(Sigmoid) each(Silu) each(SoftCap) each(Softmax)   \
+                                              each(Sqrt) each(SquaredError) each(Standardize)    \
+                                                  each(Subtract) each(Sum) each(SumAxes)         \
+                                                      each(SumHeads) each(Tanh) each(Where)      \
+                                                          each(Window)
 
 namespace hooked {
 
