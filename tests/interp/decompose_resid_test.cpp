@@ -7,11 +7,12 @@ namespace hooked {
 namespace {
 
 TEST_CASE("What layers write sums to the stream, before every block and MLP of every model") {
-  for (const auto& [name, config] : makes()) {
+  for (const Make& make : makes()) {
+    const auto& config = make.config;
     const auto model = golden::model(config);
     const auto cache = cache_of(model);
     for_each_end(config, [&](Index layer, bool mlp_input, const std::string& site) {
-      CAPTURE(name, layer, mlp_input);
+      CAPTURE(make.name, layer, mlp_input);
       const auto parts = decompose_resid(model, cache, {.layer = layer, .mlp_input = mlp_input});
       CHECK(difference(total(parts), cache[site]) < 1e-14);
       CHECK_FALSE(parts.normalized);

@@ -21,8 +21,8 @@ struct AccumulatedResidOptions {
   bool incl_mid = false;            ///< also the stream between attention and MLP
   bool mlp_input = false;           ///< to the MLP of the last block
   bool apply_ln = false;            ///< through the norm that stands at the end
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};               ///< these examples alone
+  Indices positions = {};           ///< these positions alone
 };
 
 /// The residual stream [component, batch, pos, d_model] before blocks 0, 1, ... up to `layer`:

@@ -26,8 +26,8 @@ struct DecomposeResidOptions {
   ResidMode mode = ResidMode::all;  ///< all layers, MLPs alone or attention alone
   bool incl_embeds = true;          ///< the embeddings, in every mode
   bool apply_ln = false;            ///< through apply_ln_to_stack
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};               ///< these examples alone
+  Indices positions = {};           ///< these positions alone
 };
 
 namespace detail {

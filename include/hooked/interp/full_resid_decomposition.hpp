@@ -23,12 +23,12 @@ namespace hooked {
 /// What full_resid_decomposition gives.
 template <Scalar T>
 struct FullResidDecompositionOptions {
-  std::optional<Index> layer = {};  // before this block; -1, n_layers or nothing: to the end
-  bool mlp_input = false;           ///< and with the heads of that block, as its MLP reads it
-  bool expand_neurons = true;       ///< neuron by neuron; else `0_mlp_out`, ...
-  bool apply_ln = false;            ///< through apply_ln_to_stack, and projected then
-  Indices batch = {};
-  Indices positions = {};
+  std::optional<Index> layer = {};     // before this block; -1, n_layers or nothing: to the end
+  bool mlp_input = false;              ///< and with the heads of that block, as its MLP reads it
+  bool expand_neurons = true;          ///< neuron by neuron; else `0_mlp_out`, ...
+  bool apply_ln = false;               ///< through apply_ln_to_stack, and projected then
+  Indices batch = {};                  ///< these examples alone
+  Indices positions = {};              ///< these positions alone
   Tensor<T> project_output_onto = {};  ///< as for neuron_results
 };
 

@@ -1,4 +1,4 @@
-// Which heads look as previous-token, duplicate-token and induction heads do (contract, 12).
+// Which heads look as previous-token, duplicate-token and induction heads do (contract, 10).
 #pragma once
 
 #include <cmath>
@@ -20,7 +20,7 @@ enum class HeadKind { previous_token, duplicate_token, induction };
 ///   previous_token    D[i, i - 1] = 1
 ///   duplicate_token   D[i, j] = 1 where j < i and token j is token i
 ///   induction         D[i, j] = 1 where j <= i and token j - 1 < i is token i
-/// (contract, 12; Elhage et al., "A mathematical framework for transformer circuits", 2021, for
+/// (contract, 10; Elhage et al., "A mathematical framework for transformer circuits", 2021, for
 /// induction). Throws ShapeError for tokens that are not [pos].
 inline Tensor<double> detection_matrix(HeadKind kind, View<const Token> tokens) {
   if (tokens.rank() != 1) {
@@ -50,8 +50,8 @@ using HeadDetector = std::variant<HeadKind, Tensor<double>>;
 
 /// One head of a model.
 struct HeadNumber {
-  Index layer = 0;
-  Index head = 0;
+  Index layer = 0;  ///< its block
+  Index head = 0;   ///< its number there
 };
 
 /// How a pattern A is compared with a detection matrix D of p positions.
@@ -65,7 +65,7 @@ struct DetectHeadOptions {
   std::optional<std::vector<HeadNumber>> heads = {};  ///< only these; nothing: all
   bool exclude_bos = false;            ///< attention to the first position counts for nothing
   bool exclude_current_token = false;  ///< nor does that of a position to itself
-  ErrorMeasure error_measure = ErrorMeasure::mul;
+  ErrorMeasure error_measure = ErrorMeasure::mul;  ///< how patterns are compared
 };
 
 namespace detail {

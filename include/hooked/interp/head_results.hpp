@@ -18,8 +18,8 @@ namespace hooked {
 
 /// At which examples and positions head_results reads.
 struct HeadResultsOptions {
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};      ///< these examples alone
+  Indices positions = {};  ///< these positions alone
 };
 
 /// What stack_head_results gives.
@@ -27,8 +27,8 @@ struct StackHeadResultsOptions {
   std::optional<Index> layer = {};  // heads before this block; -1, n_layers or nothing: all
   bool incl_remainder = false;      ///< what else is in the stream, as a last part
   bool apply_ln = false;            ///< through apply_ln_to_stack
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};               ///< these examples alone
+  Indices positions = {};           ///< these positions alone
 };
 
 namespace detail {

@@ -19,7 +19,7 @@ namespace hooked {
 /// Token ids: one for every place, or a tensor of them: [batch], one for each sequence, or
 /// [batch, pos]. In a stack without a batch axis a tensor is [pos].
 struct TokenIds {
-  Tensor<Token> ids;
+  Tensor<Token> ids;  ///< a scalar, [batch] or [batch, pos]
 
   TokenIds(Token id) : ids(Tensor<Token>::scalar(id)) {}
   TokenIds(Tensor<Token> of_places) : ids(std::move(of_places)) {}
@@ -27,7 +27,7 @@ struct TokenIds {
 
 /// Whose logits logit_attrs asks about.
 struct LogitAttrsOptions {
-  TokenIds tokens;
+  TokenIds tokens;  ///< those whose logits are asked about
   /// Their logits are taken away: what speaks for `tokens` and against these.
   std::optional<TokenIds> incorrect_tokens = {};
 };

@@ -21,9 +21,9 @@ namespace hooked {
 /// What neuron_results gives.
 template <Scalar T>
 struct NeuronResultsOptions {
-  Indices neurons = {};
-  Indices batch = {};
-  Indices positions = {};
+  Indices neurons = {};    ///< these neurons alone
+  Indices batch = {};      ///< these examples alone
+  Indices positions = {};  ///< these positions alone
   /// Directions [d_model] or [d_model, output]: what neurons write along them, without making room
   /// for d_mlp * d_model numbers at each position. Empty: all that they write.
   Tensor<T> project_output_onto = {};
@@ -32,12 +32,12 @@ struct NeuronResultsOptions {
 /// What stack_neuron_results gives.
 template <Scalar T>
 struct StackNeuronResultsOptions {
-  std::optional<Index> layer = {};  // neurons before this block; -1, n_layers or nothing: all
-  Indices neurons = {};             ///< the same of every block
-  bool incl_remainder = false;      ///< what else is in the stream, as a last part
-  bool apply_ln = false;            ///< through apply_ln_to_stack, and projected then
-  Indices batch = {};
-  Indices positions = {};
+  std::optional<Index> layer = {};     // neurons before this block; -1, n_layers or nothing: all
+  Indices neurons = {};                ///< the same of every block
+  bool incl_remainder = false;         ///< what else is in the stream, as a last part
+  bool apply_ln = false;               ///< through apply_ln_to_stack, and projected then
+  Indices batch = {};                  ///< these examples alone
+  Indices positions = {};              ///< these positions alone
   Tensor<T> project_output_onto = {};  ///< as for neuron_results
 };
 
