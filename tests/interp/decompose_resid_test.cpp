@@ -108,6 +108,27 @@ TEST_CASE("A model without blocks has embeddings alone in its stream") {
                     "decompose_resid: the model has no blocks to read a stream from");
 }
 
+TEST_CASE("An edit of the stream does not reach what was kept before it") {  // D12
+  const auto model = golden::model();
+  const auto edited =
+      model.run_with_cache(golden::tokens(), {.hooks = {scale("blocks.1.hook_resid_pre", 2.0)}})
+          .cache;
+  const auto parts = decompose_resid(model, edited, {.layer = 1});
+  CHECK(difference(total(parts), edited["resid_post0"]) < 1e-14);
+  CHECK(difference(2 * total(parts), edited["resid_pre1"]) < 1e-14);
+}
+
+TEST_CASE("Streams of padded sequences are decomposed, too") {
+  const auto model = golden::model();
+  Tensor<std::uint8_t> mask({2, 8}, 1);
+  mask(1, 0) = mask(1, 1) = 0;
+  const auto cache =
+      model.run_with_cache(golden::tokens(), {.run = {.attention_mask = mask}}).cache;
+  const auto parts = decompose_resid(model, cache);
+  CHECK(max_norm(parts["pos_embed"].select(0, 1).slice(0, 0, 2)).item() == 0);
+  CHECK(difference(total(parts), cache["resid_post1"]) < 1e-14);
+}
+
 TEST_CASE("Where heads have inputs of their own, their scale is that of the stream") {  // D18, D19
   const auto model = golden::model();
   const auto plain = cache_of(model);

@@ -13,7 +13,7 @@
 namespace hooked {
 
 /// Fits a number printed with ten significant digits: half a unit of the tenth.
-inline Approx printed(double x) { return Approx(x).epsilon(5.001e-10).margin(1e-15); }
+inline Approx ten_digits(double x) { return Approx(x).epsilon(5.001e-10).margin(1e-15); }
 
 /// A kind of model, by name.
 struct Make {
