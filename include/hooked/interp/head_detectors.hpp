@@ -1,4 +1,4 @@
-// Which heads look as previous-token, duplicate-token and induction heads do (contract, 10).
+// Which heads look as previous-token, duplicate-token and induction heads do (contract, 12).
 #pragma once
 
 #include <cmath>
@@ -20,7 +20,7 @@ enum class HeadKind { previous_token, duplicate_token, induction };
 ///   previous_token    D[i, i - 1] = 1
 ///   duplicate_token   D[i, j] = 1 where j < i and token j is token i
 ///   induction         D[i, j] = 1 where j <= i and token j - 1 < i is token i
-/// (contract, 10; Elhage et al., "A mathematical framework for transformer circuits", 2021, for
+/// (contract, 12; Elhage et al., "A mathematical framework for transformer circuits", 2021, for
 /// induction). Throws ShapeError for tokens that are not [pos].
 inline Tensor<double> detection_matrix(HeadKind kind, View<const Token> tokens) {
   if (tokens.rank() != 1) {

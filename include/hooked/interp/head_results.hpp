@@ -92,7 +92,7 @@ Tensor<T> head_results(const Transformer<T>& model, const ActivationCache<T>& ca
 
 /// The heads of all blocks before `layer`, `L0H0`, `L0H1`, ..., and with `incl_remainder` at the
 /// end `remainder`, so that all parts sum to the stream there: [component, batch, pos, d_model]
-/// (contract, 9). Before block 0 there are no heads, and the remainder is what was embedded. The
+/// (contract, 11). Before block 0 there are no heads, and the remainder is what was embedded. The
 /// cache must hold every block's `hook_z` or `hook_result`, and for a remainder the stream. Throws
 /// NameError when it does not, ShapeError for a layer, example or position that there is not.
 template <Scalar T>

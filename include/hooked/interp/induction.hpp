@@ -64,7 +64,7 @@ Tensor<Token> repeated_tokens(const Transformer<T>& model,
 
 /// How much each head attends from a token's second appearance to what followed the first,
 /// [layer, head]: the mean of pattern[query, query - (period - 1)] over the second half of
-/// repeated_tokens (contract, 10). 1: a perfect induction head. Throws as repeated_tokens.
+/// repeated_tokens (contract, 12). 1: a perfect induction head. Throws as repeated_tokens.
 template <Scalar T>
 Tensor<double> induction_scores(const Transformer<T>& model,
                                 const RepeatedTokensOptions& options = {}) {
@@ -90,7 +90,7 @@ Tensor<double> induction_scores(const Transformer<T>& model,
 }
 
 /// Mean loss in nats of the predictions made in the second half of repeated_tokens, whose right
-/// answers all stand in the first half: low in a model that can do induction (contract, 10).
+/// answers all stand in the first half: low in a model that can do induction (contract, 12).
 /// Throws ConfigError as repeated_tokens, and where the output vocabulary is not that of the input.
 template <Scalar T>
 double induction_loss(const Transformer<T>& model, const RepeatedTokensOptions& options = {}) {

@@ -105,7 +105,7 @@ Tensor<T> neuron_results(const Transformer<T>& model, const ActivationCache<T>& 
 
 /// The chosen neurons of all blocks before `layer`, `L0N0`, `L0N1`, ..., and with `incl_remainder`
 /// at the end `remainder`, so that all parts sum to the stream there: [component, batch, pos,
-/// d_model] (contract, 9). Projected onto p it is [component, batch, pos] or [component, batch,
+/// d_model] (contract, 11). Projected onto p it is [component, batch, pos] or [component, batch,
 /// pos, output], and with a norm as well what the norm of the part has along p,
 /// post_n (W_out[n, :] . (p - mean(p))) / scale, the mean being taken where the norm centres.
 /// Before block 0 there are no neurons. The cache must hold every block's `mlp.hook_post`, and for
