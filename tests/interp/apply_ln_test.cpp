@@ -11,11 +11,12 @@ namespace hooked {
 namespace {
 
 TEST_CASE("The norm of parts is linear: centred where it centres, over the run's scale") {
-  for (const auto& [name, config] : makes()) {
+  for (const Make& make : makes()) {
+    const auto& config = make.config;
     const auto model = golden::model(config);
     const auto cache = cache_of(model);
     for_each_end(config, [&](Index layer, bool mlp_input, const std::string& site) {
-      CAPTURE(name, layer, mlp_input);
+      CAPTURE(make.name, layer, mlp_input);
       // Any numbers that sum to the stream will do.
       ResidualStack<double> stack{.labels = {"a", "b"},
                                   .values = randn<double>({2, 2, 8, 8}, Seed{1})};

@@ -7,11 +7,12 @@ namespace hooked {
 namespace {
 
 TEST_CASE("What layers write sums to the stream, before every block and MLP of every model") {
-  for (const auto& [name, config] : makes()) {
+  for (const Make& make : makes()) {
+    const auto& config = make.config;
     const auto model = golden::model(config);
     const auto cache = cache_of(model);
     for_each_end(config, [&](Index layer, bool mlp_input, const std::string& site) {
-      CAPTURE(name, layer, mlp_input);
+      CAPTURE(make.name, layer, mlp_input);
       const auto parts = decompose_resid(model, cache, {.layer = layer, .mlp_input = mlp_input});
       CHECK(difference(total(parts), cache[site]) < 1e-14);
       CHECK_FALSE(parts.normalized);
@@ -105,6 +106,27 @@ TEST_CASE("A model without blocks has embeddings alone in its stream") {
   CHECK(difference(total(parts), cache["ln_final.hook_normalized"]) < 1e-14);
   CHECK_THROWS_WITH(decompose_resid(model, cache, {.incl_embeds = false}),
                     "decompose_resid: the model has no blocks to read a stream from");
+}
+
+TEST_CASE("An edit of the stream does not reach what was kept before it") {  // D12
+  const auto model = golden::model();
+  const auto edited =
+      model.run_with_cache(golden::tokens(), {.hooks = {scale("blocks.1.hook_resid_pre", 2.0)}})
+          .cache;
+  const auto parts = decompose_resid(model, edited, {.layer = 1});
+  CHECK(difference(total(parts), edited["resid_post0"]) < 1e-14);
+  CHECK(difference(2 * total(parts), edited["resid_pre1"]) < 1e-14);
+}
+
+TEST_CASE("Streams of padded sequences are decomposed, too") {
+  const auto model = golden::model();
+  Tensor<std::uint8_t> mask({2, 8}, 1);
+  mask(1, 0) = mask(1, 1) = 0;
+  const auto cache =
+      model.run_with_cache(golden::tokens(), {.run = {.attention_mask = mask}}).cache;
+  const auto parts = decompose_resid(model, cache);
+  CHECK(max_norm(parts["pos_embed"].select(0, 1).slice(0, 0, 2)).item() == 0);
+  CHECK(difference(total(parts), cache["resid_post1"]) < 1e-14);
 }
 
 TEST_CASE("Where heads have inputs of their own, their scale is that of the stream") {  // D18, D19

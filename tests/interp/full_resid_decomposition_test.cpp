@@ -9,12 +9,13 @@ namespace hooked {
 namespace {
 
 TEST_CASE("Heads, neurons, embeddings and biases sum to the stream, everywhere in every model") {
-  for (const auto& [name, config] : makes()) {
+  for (const Make& make : makes()) {
+    const auto& config = make.config;
     const auto model = golden::model(config);
     const auto cache = cache_of(model);
     for_each_end(config, [&](Index layer, bool mlp_input, const std::string& site) {
       for (const bool neurons : {true, false}) {
-        CAPTURE(name, layer, mlp_input, neurons);
+        CAPTURE(make.name, layer, mlp_input, neurons);
         const auto parts = full_resid_decomposition(
             model, cache, {.layer = layer, .mlp_input = mlp_input, .expand_neurons = neurons});
         CHECK(difference(total(parts), cache[site]) < 1e-14);

@@ -44,9 +44,7 @@ TEST_CASE("Heads stand layer by layer, and what else is in the stream comes last
     const auto cache = cache_of(model);
     for (Index layer = 0; layer <= config.n_layers; ++layer) {
       CAPTURE(name, layer);
-      const std::string stream = layer == config.n_layers
-                                     ? text("blocks.", layer - 1, ".hook_resid_post")
-                                     : text("blocks.", layer, ".hook_resid_pre");
+      const std::string stream = stream_site(config, layer);
       const auto heads = stack_head_results(model, cache, {.layer = layer});
       const auto all = stack_head_results(model, cache, {.layer = layer, .incl_remainder = true});
       Labels labels;

@@ -2,6 +2,7 @@
 #include "hooked/interp/logit_attrs.hpp"
 
 #include "hooked/interp/accumulated_resid.hpp"
+#include "hooked/interp/collect.hpp"
 #include "hooked/interp/full_resid_decomposition.hpp"
 #include "interp/streams.hpp"
 
@@ -30,8 +31,8 @@ TEST_CASE("Parts of the stream have the published attributions") {
                   difference_of);
   REQUIRE(last.shape() == Shape{6, 1, 1});
   for (Index i = 0; i < 6; ++i) {
-    CHECK(everywhere(i, 0, -1) == printed(expected[size_t(i)]));
-    CHECK(last(i, 0, 0) == printed(expected[size_t(i)]));
+    CHECK(everywhere(i, 0, -1) == as_printed(expected[size_t(i)]));
+    CHECK(last(i, 0, 0) == as_printed(expected[size_t(i)]));
   }
 }
 
@@ -81,8 +82,8 @@ TEST_CASE("Tokens are one for all, one for each sequence or one for each place")
   // Without a batch axis a tensor is of positions.
   auto one = model.run_with_cache(tokens.select(0, 1)).cache;
   one.remove_batch_dim();
-  const auto of_positions = logit_attrs(model, one, decompose_resid(model, one),
-                                        {.tokens = Tensor<Token>(tokens.select(0, 1))});
+  const auto of_positions =
+      logit_attrs(model, one, decompose_resid(model, one), {.tokens = tokens.select(0, 1)});
   REQUIRE(of_positions.shape() == Shape{6, 8});
   CHECK(of_positions(2, 3) == Approx(of_places(2, 1, 3)));
 }
@@ -97,6 +98,19 @@ TEST_CASE("Attributions of chosen examples and positions are those of all") {
       {.tokens = Tensor<Token>({1, 2}, {tokens(1, 4), tokens(1, 6)})});
   REQUIRE(some.shape() == Shape{4, 1, 2});
   CHECK(difference(some, all.slice(1, 1, 2).slice(2, 4, 7, 2)) < 1e-14);
+}
+
+TEST_CASE("A data set read at one position has its attributions, example by example") {
+  const auto model = golden::model();
+  const auto tokens = golden::tokens();
+  const auto few = collect_at(model, tokens, 6, {"z0", "z1", "ln_final.hook_scale"}).cache;
+  const auto stack = stack_head_results(model, few);
+  REQUIRE(stack.values.shape() == Shape{4, 2, 8});  // [component, example, d_model]
+  const auto cache = cache_of(model);
+  const auto everywhere =
+      logit_attrs(model, cache, stack_head_results(model, cache), {.tokens = tokens});
+  CHECK(difference(logit_attrs(model, few, stack, {.tokens = tokens.select(1, 6)}),
+                   everywhere.select(2, 6)) < 1e-14);
 }
 
 TEST_CASE("Attributions need nothing but the parts and the last scale") {

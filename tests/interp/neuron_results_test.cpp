@@ -50,9 +50,7 @@ TEST_CASE("Neurons stand layer by layer, and what else is in the stream comes la
     const auto cache = cache_of(model);
     for (Index layer = 0; layer <= config.n_layers; ++layer) {
       CAPTURE(name, layer);
-      const std::string stream = layer == config.n_layers
-                                     ? text("blocks.", layer - 1, ".hook_resid_post")
-                                     : text("blocks.", layer, ".hook_resid_pre");
+      const std::string stream = stream_site(config, layer);
       const auto all = stack_neuron_results(model, cache, {.layer = layer, .incl_remainder = true});
       REQUIRE(all.values.shape() == Shape{12 * layer + 1, 2, 8, 8});
       CHECK(all.labels.back() == "remainder");

@@ -13,7 +13,7 @@
 namespace hooked {
 
 /// Fits a number printed with ten significant digits: half a unit of the tenth.
-inline Approx printed(double x) { return Approx(x).epsilon(5.001e-10).margin(1e-15); }
+inline Approx as_printed(double x) { return Approx(x).epsilon(5.001e-10).margin(1e-15); }
 
 /// A kind of model, by name.
 struct Make {
@@ -62,11 +62,17 @@ inline Tensor<double> total(const ResidualStack<double>& stack) { return sum(sta
 template <class F>
 void for_each_end(const TransformerConfig& c, F f) {
   for (Index l = 0; l < c.n_layers; ++l) {
-    f(l, false, text("blocks.", l, ".hook_resid_pre"));
+    f(l, false, stream_site(c, l));
     if (!c.has_mlp()) continue;
     f(l, true, text("blocks.", l, c.parallel_attn_mlp ? ".hook_resid_pre" : ".hook_resid_mid"));
   }
-  f(c.n_layers, false, text("blocks.", c.n_layers - 1, ".hook_resid_post"));
+  f(c.n_layers, false, stream_site(c, c.n_layers));
+}
+
+/// What shows the stream before a block, or at the end.
+inline std::string stream_site(const TransformerConfig& c, Index layer) {
+  return layer == c.n_layers ? text("blocks.", layer - 1, ".hook_resid_post")
+                             : text("blocks.", layer, ".hook_resid_pre");
 }
 
 /// The normalized stream that the norm there shows; empty where there are no norms.

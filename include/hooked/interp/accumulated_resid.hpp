@@ -21,13 +21,13 @@ struct AccumulatedResidOptions {
   bool incl_mid = false;            ///< also the stream between attention and MLP
   bool mlp_input = false;           ///< to the MLP of the last block
   bool apply_ln = false;            ///< through the norm that stands at the end
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};               ///< these examples alone
+  Indices positions = {};           ///< these positions alone
 };
 
 /// The residual stream [component, batch, pos, d_model] before blocks 0, 1, ... up to `layer`:
 /// `0_pre`, `1_pre`, ..., with `incl_mid` also `0_mid`, ..., and at the end `final_post`
-/// (contract, 9). `mlp_input` adds what the MLP of block `layer` reads. With `apply_ln` at the end
+/// (contract, 11). `mlp_input` adds what the MLP of block `layer` reads. With `apply_ln` at the end
 /// each row goes through the whole of ln_final with a scale of its own, so that times W_U plus b_U
 /// it is the logit lens (nostalgebraist, "interpreting GPT: the logit lens", 2020); before a block
 /// it is apply_ln_to_stack. Throws NameError when the cache lacks a site, ConfigError for a middle

@@ -112,7 +112,7 @@ ResidualStack<T> finished(const Transformer<T>& model, const CacheSlice<T>& slic
 }  // namespace detail
 
 /// The parts of a stack [component, batch, pos, d_model] as the norm at the end of their stream
-/// sees them (contract, 9). The norm is linear once its scale is fixed, so with the scale that the
+/// sees them (contract, 11). The norm is linear once its scale is fixed, so with the scale that the
 /// run had, cached at the stack's own examples and positions,
 ///   LN, LNPre: (x - mean(x)) / scale      RMS, RMSPre, and ln_final where it is RMS: x / scale
 /// and parts that sum to the stream sum to `hook_normalized`. Weight and bias are left out, as if

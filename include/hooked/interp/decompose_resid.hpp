@@ -26,8 +26,8 @@ struct DecomposeResidOptions {
   ResidMode mode = ResidMode::all;  ///< all layers, MLPs alone or attention alone
   bool incl_embeds = true;          ///< the embeddings, in every mode
   bool apply_ln = false;            ///< through apply_ln_to_stack
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};               ///< these examples alone
+  Indices positions = {};           ///< these positions alone
 };
 
 namespace detail {
@@ -54,7 +54,7 @@ inline std::vector<LabelledSite> embeddings(const TransformerConfig& c) {
 
 /// What was added to the residual stream before block `layer`, in that order: `embed`, `pos_embed`
 /// where it is in the stream, `0_attn_out`, `0_mlp_out`, ...; [component, batch, pos, d_model]
-/// (contract, 9). In mode `all` the parts sum to the stream. Throws NameError when the cache lacks
+/// (contract, 11). In mode `all` the parts sum to the stream. Throws NameError when the cache lacks
 /// a site, ConfigError for MLPs that the model does not have, ShapeError for a layer, example or
 /// position that there is not.
 template <Scalar T>

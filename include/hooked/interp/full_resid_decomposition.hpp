@@ -23,12 +23,12 @@ namespace hooked {
 /// What full_resid_decomposition gives.
 template <Scalar T>
 struct FullResidDecompositionOptions {
-  std::optional<Index> layer = {};  // before this block; -1, n_layers or nothing: to the end
-  bool mlp_input = false;           ///< and with the heads of that block, as its MLP reads it
-  bool expand_neurons = true;       ///< neuron by neuron; else `0_mlp_out`, ...
-  bool apply_ln = false;            ///< through apply_ln_to_stack, and projected then
-  Indices batch = {};
-  Indices positions = {};
+  std::optional<Index> layer = {};     // before this block; -1, n_layers or nothing: to the end
+  bool mlp_input = false;              ///< and with the heads of that block, as its MLP reads it
+  bool expand_neurons = true;          ///< neuron by neuron; else `0_mlp_out`, ...
+  bool apply_ln = false;               ///< through apply_ln_to_stack, and projected then
+  Indices batch = {};                  ///< these examples alone
+  Indices positions = {};              ///< these positions alone
   Tensor<T> project_output_onto = {};  ///< as for neuron_results
 };
 
@@ -48,7 +48,7 @@ Tensor<T> accumulated_bias(const Transformer<T>& model, const StreamEnd& end, bo
 /// The residual stream before block `layer` as parts that sum to it, in this order: every head
 /// (`L0H0`, ...), every neuron (`L0N0`, ...; or every MLP, `0_mlp_out`, ...), `embed`, `pos_embed`
 /// where it is in the stream, and `bias`, all b_O, and all b_out where neurons stand alone:
-/// [component, batch, pos, d_model], or projected as stack_neuron_results (contract, 9). Models
+/// [component, batch, pos, d_model], or projected as stack_neuron_results (contract, 11). Models
 /// with attention alone have no neurons. The cache must hold every block's `hook_z` (or
 /// `hook_result`) and `mlp.hook_post` (or `hook_mlp_out`), and the embeddings. Throws NameError
 /// when it does not, ConfigError and ShapeError as stack_head_results and stack_neuron_results.

@@ -50,8 +50,8 @@ using HeadDetector = std::variant<HeadKind, Tensor<double>>;
 
 /// One head of a model.
 struct HeadNumber {
-  Index layer = 0;
-  Index head = 0;
+  Index layer = 0;  ///< its block
+  Index head = 0;   ///< its number there
 };
 
 /// How a pattern A is compared with a detection matrix D of p positions.
@@ -65,7 +65,7 @@ struct DetectHeadOptions {
   std::optional<std::vector<HeadNumber>> heads = {};  ///< only these; nothing: all
   bool exclude_bos = false;            ///< attention to the first position counts for nothing
   bool exclude_current_token = false;  ///< nor does that of a position to itself
-  ErrorMeasure error_measure = ErrorMeasure::mul;
+  ErrorMeasure error_measure = ErrorMeasure::mul;  ///< how patterns are compared
 };
 
 namespace detail {

@@ -18,8 +18,8 @@ namespace hooked {
 
 /// At which examples and positions head_results reads.
 struct HeadResultsOptions {
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};      ///< these examples alone
+  Indices positions = {};  ///< these positions alone
 };
 
 /// What stack_head_results gives.
@@ -27,8 +27,8 @@ struct StackHeadResultsOptions {
   std::optional<Index> layer = {};  // heads before this block; -1, n_layers or nothing: all
   bool incl_remainder = false;      ///< what else is in the stream, as a last part
   bool apply_ln = false;            ///< through apply_ln_to_stack
-  Indices batch = {};
-  Indices positions = {};
+  Indices batch = {};               ///< these examples alone
+  Indices positions = {};           ///< these positions alone
 };
 
 namespace detail {
@@ -92,7 +92,7 @@ Tensor<T> head_results(const Transformer<T>& model, const ActivationCache<T>& ca
 
 /// The heads of all blocks before `layer`, `L0H0`, `L0H1`, ..., and with `incl_remainder` at the
 /// end `remainder`, so that all parts sum to the stream there: [component, batch, pos, d_model]
-/// (contract, 9). Before block 0 there are no heads, and the remainder is what was embedded. The
+/// (contract, 11). Before block 0 there are no heads, and the remainder is what was embedded. The
 /// cache must hold every block's `hook_z` or `hook_result`, and for a remainder the stream. Throws
 /// NameError when it does not, ShapeError for a layer, example or position that there is not.
 template <Scalar T>

@@ -90,7 +90,7 @@ Tensor<double> induction_scores(const Transformer<T>& model,
 }
 
 /// Mean loss in nats of the predictions made in the second half of repeated_tokens, whose right
-/// answers all stand in the first half: low in a model that can do induction (contract, 14).
+/// answers all stand in the first half: low in a model that can do induction (contract, 12).
 /// Throws ConfigError as repeated_tokens, and where the output vocabulary is not that of the input.
 template <Scalar T>
 double induction_loss(const Transformer<T>& model, const RepeatedTokensOptions& options = {}) {

@@ -3,7 +3,6 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "hooked/core/einsum.hpp"
 #include "hooked/core/in_place.hpp"
@@ -20,15 +19,16 @@ namespace hooked {
 /// Token ids: one for every place, or a tensor of them: [batch], one for each sequence, or
 /// [batch, pos]. In a stack without a batch axis a tensor is [pos].
 struct TokenIds {
-  Tensor<Token> ids;
+  Tensor<Token> ids;  ///< a scalar, [batch] or [batch, pos]
 
   TokenIds(Token id) : ids(Tensor<Token>::scalar(id)) {}
-  TokenIds(Tensor<Token> of_places) : ids(std::move(of_places)) {}
+  template <TensorOf<Token> Ids>
+  TokenIds(const Ids& of_places) : ids(of_places.view()) {}
 };
 
 /// Whose logits logit_attrs asks about.
 struct LogitAttrsOptions {
-  TokenIds tokens;
+  TokenIds tokens;  ///< those whose logits are asked about
   /// Their logits are taken away: what speaks for `tokens` and against these.
   std::optional<TokenIds> incorrect_tokens = {};
 };
@@ -60,7 +60,7 @@ Tensor<T> logit_directions(const Transformer<T>& model, const Tensor<Token>& tok
 /// Direct logit attribution: what every part of a stack [component, batch, pos, d_model] adds to
 /// the logit of a token, or to its difference from that of an incorrect one,
 /// apply_ln_to_stack(part) . (W_U[:, token] - W_U[:, incorrect]): [component, batch, pos]
-/// (contract, 9; Elhage et al., "A mathematical framework for transformer circuits", 2021). Weight
+/// (contract, 11; Elhage et al., "A mathematical framework for transformer circuits", 2021). Weight
 /// and bias of ln_final and b_U are left out, so that parts that sum to the stream sum to the logit
 /// of a model whose norms are folded, less b_U, and before a soft cap. The cache must hold
 /// `ln_final.hook_scale`, if there is one. Throws NameError when it does not, ShapeError for tokens

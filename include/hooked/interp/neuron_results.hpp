@@ -21,9 +21,9 @@ namespace hooked {
 /// What neuron_results gives.
 template <Scalar T>
 struct NeuronResultsOptions {
-  Indices neurons = {};
-  Indices batch = {};
-  Indices positions = {};
+  Indices neurons = {};    ///< these neurons alone
+  Indices batch = {};      ///< these examples alone
+  Indices positions = {};  ///< these positions alone
   /// Directions [d_model] or [d_model, output]: what neurons write along them, without making room
   /// for d_mlp * d_model numbers at each position. Empty: all that they write.
   Tensor<T> project_output_onto = {};
@@ -32,12 +32,12 @@ struct NeuronResultsOptions {
 /// What stack_neuron_results gives.
 template <Scalar T>
 struct StackNeuronResultsOptions {
-  std::optional<Index> layer = {};  // neurons before this block; -1, n_layers or nothing: all
-  Indices neurons = {};             ///< the same of every block
-  bool incl_remainder = false;      ///< what else is in the stream, as a last part
-  bool apply_ln = false;            ///< through apply_ln_to_stack, and projected then
-  Indices batch = {};
-  Indices positions = {};
+  std::optional<Index> layer = {};     // neurons before this block; -1, n_layers or nothing: all
+  Indices neurons = {};                ///< the same of every block
+  bool incl_remainder = false;         ///< what else is in the stream, as a last part
+  bool apply_ln = false;               ///< through apply_ln_to_stack, and projected then
+  Indices batch = {};                  ///< these examples alone
+  Indices positions = {};              ///< these positions alone
   Tensor<T> project_output_onto = {};  ///< as for neuron_results
 };
 
@@ -105,7 +105,7 @@ Tensor<T> neuron_results(const Transformer<T>& model, const ActivationCache<T>& 
 
 /// The chosen neurons of all blocks before `layer`, `L0N0`, `L0N1`, ..., and with `incl_remainder`
 /// at the end `remainder`, so that all parts sum to the stream there: [component, batch, pos,
-/// d_model] (contract, 9). Projected onto p it is [component, batch, pos] or [component, batch,
+/// d_model] (contract, 11). Projected onto p it is [component, batch, pos] or [component, batch,
 /// pos, output], and with a norm as well what the norm of the part has along p,
 /// post_n (W_out[n, :] . (p - mean(p))) / scale, the mean being taken where the norm centres.
 /// Before block 0 there are no neurons. The cache must hold every block's `mlp.hook_post`, and for

@@ -1,4 +1,4 @@
-// ResidualStack: parts of a residual stream, each with its label (contract, 9).
+// ResidualStack: parts of a residual stream, each with its label (contract, 11).
 #pragma once
 
 #include <algorithm>
