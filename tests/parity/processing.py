@@ -31,10 +31,11 @@ def is_layer_norm(config) -> bool:
 
 def refuses(step: str, config) -> bool:
     """Whether hooked must say no: the step would change what the model computes."""
+    gated = config.normalization_type == "LN" and config.gated_mlp and not config.attn_only
     shortformer = config.positional_embedding_type == "shortformer"
     return {
-        "fold_layer_norm": config.normalization_type == "LN" and config.gated_mlp and not config.attn_only,
-        "center_writing_weights": not is_layer_norm(config) or config.final_rms or shortformer,
+        "fold_layer_norm": gated or (shortformer and config.normalization_type in ("LN", "RMS")),
+        "center_writing_weights": not is_layer_norm(config) or config.final_rms,
         "center_unembed": config.output_logits_soft_cap > 0,
         "fold_value_biases": False,
         "refactor_factored_attn_matrices": config.n_key_value_heads is not None
@@ -64,7 +65,7 @@ def defect_of(step: str, config) -> str | None:
         "D2": folds and config.d_vocab_out == d_model,
         "D2, also where d_vocab is d_model": folds and takes_output_for_input,
         "folding centres W_U where the final norm does not (final_rms)": folds and config.final_rms,
-        "D4": folds and config.positional_embedding_type == "shortformer",
+        "D4": step == "center_writing_weights" and config.positional_embedding_type == "shortformer",
         "D6": folds and mlp and config.act_fn == "solu",
         "D6, also solu_ln with RMS": folds and mlp and config.act_fn == "solu_ln"
         and config.normalization_type == "RMS",

@@ -92,7 +92,7 @@ std::vector<Reader> readers_of_norms(const Transformer<T>& model) {
 /// MLP's own norm. Invariant: the logits. A model whose norms have no weights comes back as it is.
 /// Biases are not all 0 any more, so freeze_biases goes where there was a beta.
 /// Throws ConfigError where a gated MLP reads an ln2.b that is not 0 (there is no bias before the
-/// gate to take it), and where W_U is W_E^T.
+/// gate to take it), where W_U is W_E^T, and for shortformer, whose positions come in between.
 template <Scalar T>
 Transformer<T> fold_layer_norm(const Transformer<T>& model) {
   TransformerConfig config = model.config();
@@ -105,6 +105,11 @@ Transformer<T> fold_layer_norm(const Transformer<T>& model) {
     return model;
   }
   detail::check_untied("fold_layer_norm", model);
+  if (config.positional_embedding == PositionalEmbedding::shortformer) {
+    fail<ConfigError>("fold_layer_norm: positional_embedding is shortformer: queries and keys read ",
+                      "positions that the norm does not scale: leave it out ",
+                      "(.fold_layer_norm = false)");
+  }
   Transformer<T> folded = detail::with_config(model, config);
   for (const auto& [norm, W, b] : detail::readers_of_norms(model)) {
     const Tensor<T> w(model[norm + ".w"].reshape({-1, 1}));
@@ -124,7 +129,7 @@ Transformer<T> fold_layer_norm(const Transformer<T>& model) {
 }
 
 /// Takes the mean over d_model out of everything that is written to the residual stream: W_E,
-/// W_pos, W_O, b_O, W_out and b_out. Invariant: the logits, for LN and LNPre do not see the mean;
+/// W_pos where positions are in the stream, W_O, b_O, W_out and b_out. Invariant: the logits, for LN and LNPre do not see the mean;
 /// the stream's own values change. Throws ConfigError unless every norm is LN or LNPre, and where
 /// W_U is W_E^T.
 template <Scalar T>
@@ -154,10 +159,16 @@ Transformer<T> center_writing_weights(const Transformer<T>& model) {
 
 /// Takes the mean over the outputs out of each row of W_U, and out of b_U. Invariant: probabilities
 /// and so the loss; the logits of a position move together, to a mean of 0. Throws ConfigError
-/// where W_U is W_E^T.
+/// where W_U is W_E^T, and where logits have a soft cap, which does not move with them.
 template <Scalar T>
 Transformer<T> center_unembed(const Transformer<T>& model) {
   detail::check_untied("center_unembed", model);
+  if (model.config().output_logits_soft_cap > 0) {
+    fail<ConfigError>("center_unembed: output_logits_soft_cap is ",
+                      model.config().output_logits_soft_cap,
+                      ", and what moves all logits before it changes probabilities behind it: leave ",
+                      "it out (.center_unembed = false)");
+  }
   Transformer<T> centered = model;
   for (const char* name : {"unembed.W_U", "unembed.b_U"}) {
     centered[name] -= mean(model[name], -1, Keep::yes);
@@ -185,10 +196,16 @@ Transformer<T> fold_value_biases(const Transformer<T>& model) {
 /// U S V^T (the biases as a last row): [W_Q; b_Q] = U sqrt(S) and [W_K; b_K] = V sqrt(S). With
 /// W_V W_O = U S V^T, after fold_value_biases: W_V = U S and W_O = V^T, whose rows are orthonormal.
 /// Where d_head is more than the rank can be, the rest is 0. Invariant: the logits; hook_q, hook_k,
-/// hook_v and hook_z change. Throws ConfigError where heads share keys and values.
+/// hook_v and hook_z change. Throws ConfigError where heads share keys and values, and where rotary
+/// positions turn queries and keys, so that no W_Q W_K^T stands for all of them.
 template <Scalar T>
 Transformer<T> refactor_factored_attn_matrices(const Transformer<T>& model) {
   detail::check_own_keys("refactor_factored_attn_matrices", model);
+  if (model.config().positional_embedding == PositionalEmbedding::rotary) {
+    fail<ConfigError>("refactor_factored_attn_matrices: positional_embedding is rotary: what a query ",
+                      "and a key make of each other depends on where they stand: leave it out ",
+                      "(.refactor_factored_attn_matrices = false)");
+  }
   Transformer<T> refactored = fold_value_biases(model);
   const Index heads = model.config().n_heads, d_model = model.config().d_model;
   for (Index l = 0; l < model.config().n_layers; ++l) {
