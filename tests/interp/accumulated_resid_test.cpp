@@ -16,8 +16,8 @@ TEST_CASE("The stream before each block is what was written before it") {
     REQUIRE(all.values.size(0) == config.n_layers + 1);
     for (Index l = 0; l <= config.n_layers; ++l) {
       CAPTURE(name, l);
-      CHECK(difference(all.values.select(0, l),
-                       total(decompose_resid(model, cache, {.layer = l}))) < 1e-14);
+      CHECK(relative_error(all.values.select(0, l),
+                           total(decompose_resid(model, cache, {.layer = l}))) < 1e-14);
     }
   }
 }
@@ -37,7 +37,7 @@ TEST_CASE("The stream is labelled by where it is read") {
   CHECK(labels({.layer = 0}) == Labels{"0_pre"});
   const auto some = accumulated_resid(model, cache, {.incl_mid = true, .positions = {3, -1}});
   REQUIRE(some.values.shape() == Shape{5, 2, 2, 8});
-  CHECK(difference(some["1_mid"], take(cache["resid_mid1"], 1, std::vector<Index>{3, 7})) == 0);
+  CHECK(relative_error(some["1_mid"], take(cache["resid_mid1"], 1, std::vector<Index>{3, 7})) == 0);
 
   TransformerConfig config = golden::config();
   config.parallel_attn_mlp = true;
@@ -47,7 +47,7 @@ TEST_CASE("The stream is labelled by where it is read") {
         Labels{"0_pre", "1_pre"});
   const auto read =
       accumulated_resid(parallel, of_parallel, {.layer = 1, .mlp_input = true, .apply_ln = true});
-  CHECK(difference(read["1_pre"], of_parallel["normalized1ln2"]) < 1e-14);
+  CHECK(relative_error(read["1_pre"], of_parallel["normalized1ln2"]) < 1e-14);
 }
 
 TEST_CASE("The logit lens gives the published logits") {
@@ -59,7 +59,7 @@ TEST_CASE("The logit lens gives the published logits") {
   const std::vector<double> expected{-0.361420804, 1.721928674, -0.1200619884, 0.600901362,
                                      1.130041716};
   for (Index i = 0; i < 5; ++i) CHECK(lens(i, 0, -1, 3) == ten_digits(expected[size_t(i)]));
-  CHECK(difference(lens.select(0, 4), logits) < 1e-14);
+  CHECK(relative_error(lens.select(0, 4), logits) < 1e-14);
 }
 
 TEST_CASE("With the norm at the end each row is what the model would say of it, in every model") {
@@ -72,13 +72,13 @@ TEST_CASE("With the norm at the end each row is what the model would say of it, 
         einsum("cbpd,dv->cbpv", stack.values, model["unembed.W_U"]) + model["unembed.b_U"];
     for (Index l = 0; l <= config.n_layers; ++l) {
       const auto stream = accumulated_resid(model, cache).values;
-      CHECK(difference(lens.select(0, l),
-                       model.run_from_layer(config.n_layers, stream.select(0, l))) < 1e-13);
+      CHECK(relative_error(lens.select(0, l),
+                           model.run_from_layer(config.n_layers, stream.select(0, l))) < 1e-13);
     }
     // Before a block, the scale is the run's.
     const auto before = accumulated_resid(model, cache, {.layer = 1, .apply_ln = true});
     const std::string site = normalized_site(config, 1, false);
-    CHECK(difference(before["1_pre"], cache[site.empty() ? "resid_pre1" : site]) < 1e-14);
+    CHECK(relative_error(before["1_pre"], cache[site.empty() ? "resid_pre1" : site]) < 1e-14);
   }
 }
 

@@ -25,7 +25,7 @@ TEST_CASE("The norm of parts is linear: centred where it centres, over the run's
       const auto normed =
           apply_ln_to_stack(model, cache, stack, {.layer = layer, .mlp_input = mlp_input});
       const std::string normalized = normalized_site(config, layer, mlp_input);
-      CHECK(difference(total(normed), cache[normalized.empty() ? site : normalized]) < 1e-14);
+      CHECK(relative_error(total(normed), cache[normalized.empty() ? site : normalized]) < 1e-14);
       CHECK(normed.normalized);
       if (normalized.empty()) return;
       const bool at_end = layer == config.n_layers;
@@ -73,8 +73,8 @@ TEST_CASE("The scale is that of a stack's own examples and positions") {
                     .reshape({1, 1, 2, 8}),
       .batch = {1},
       .positions = {2, 5}};
-  CHECK(difference(apply_ln_to_stack(model, cache, stack)["stream"],
-                   cache["ln_final.hook_normalized"].slice(0, 1, 2).slice(1, 2, 6, 3)) < 1e-14);
+  CHECK(relative_error(apply_ln_to_stack(model, cache, stack)["stream"],
+                       cache["ln_final.hook_normalized"].slice(0, 1, 2).slice(1, 2, 6, 3)) < 1e-14);
   stack.positions = {};
   CHECK_THROWS_WITH(apply_ln_to_stack(model, cache, stack),
                     "apply_ln_to_stack: the parts are [1, 1, 2, 8], but ln_final.hook_scale is "

@@ -14,13 +14,13 @@ TEST_CASE("What layers write sums to the stream, before every block and MLP of e
     for_each_end(config, [&](Index layer, bool mlp_input, const std::string& site) {
       CAPTURE(make.name, layer, mlp_input);
       const auto parts = decompose_resid(model, cache, {.layer = layer, .mlp_input = mlp_input});
-      CHECK(difference(total(parts), cache[site]) < 1e-14);
+      CHECK(relative_error(total(parts), cache[site]) < 1e-14);
       CHECK_FALSE(parts.normalized);
 
       const auto read =
           decompose_resid(model, cache, {.layer = layer, .mlp_input = mlp_input, .apply_ln = true});
       const std::string normalized = normalized_site(config, layer, mlp_input);
-      CHECK(difference(total(read), cache[normalized.empty() ? site : normalized]) < 1e-13);
+      CHECK(relative_error(total(read), cache[normalized.empty() ? site : normalized]) < 1e-13);
       CHECK(read.normalized);
       CHECK(read.labels == parts.labels);
     });
@@ -50,8 +50,8 @@ TEST_CASE("The parts of a stream stand in the order in which they are written") 
 
   const auto parts = decompose_resid(model, cache);
   REQUIRE(parts.values.shape() == Shape{6, 2, 8, 8});
-  CHECK(difference(parts["pos_embed"], cache["hook_pos_embed"]) == 0);
-  CHECK(difference(parts["1_mlp_out"], cache["mlp_out1"]) == 0);
+  CHECK(relative_error(parts["pos_embed"], cache["hook_pos_embed"]) == 0);
+  CHECK(relative_error(parts["1_mlp_out"], cache["mlp_out1"]) == 0);
   CHECK(decompose_resid(model, cache, {.layer = 0, .incl_embeds = false}).values.shape() ==
         Shape{0, 2, 8, 8});
 }
@@ -63,13 +63,13 @@ TEST_CASE("A stream is decomposed at some examples and positions as it is everyw
     const auto all = decompose_resid(model, cache, {.apply_ln = apply_ln});
     const auto last = decompose_resid(model, cache, {.apply_ln = apply_ln, .positions = {-1}});
     REQUIRE(last.values.shape() == Shape{6, 2, 1, 8});
-    CHECK(difference(last.values, all.values.slice(2, 7, 8)) == 0);
+    CHECK(relative_error(last.values, all.values.slice(2, 7, 8)) == 0);
 
     const auto some = decompose_resid(
         model, cache, {.apply_ln = apply_ln, .batch = {1}, .positions = {6, 0, -3}});
     REQUIRE(some.values.shape() == Shape{6, 1, 3, 8});
-    CHECK(difference(some.values,
-                     take(all.values.slice(1, 1, 2), 2, std::vector<Index>{6, 0, 5})) == 0);
+    CHECK(relative_error(some.values,
+                         take(all.values.slice(1, 1, 2), 2, std::vector<Index>{6, 0, 5})) == 0);
   }
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("A cache without a batch axis gives parts without one") {
   cache.remove_batch_dim();
   const auto of_one = decompose_resid(model, cache, {.apply_ln = true, .positions = {2, 3}});
   REQUIRE(of_one.values.shape() == Shape{6, 2, 8});
-  CHECK(difference(of_one.values, of_batch.values.select(1, 0)) == 0);
+  CHECK(relative_error(of_one.values, of_batch.values.select(1, 0)) == 0);
   CHECK_THROWS_WITH(decompose_resid(model, cache, {.batch = {0}}),
                     "decompose_resid: batch: hook_embed is [8, 8], it has none");
 }
@@ -93,7 +93,7 @@ TEST_CASE("Positions that are not in the stream are not among its parts") {  // 
   cache.insert("hook_pos_embed", Tensor<double>({2, 8, 8}, 1.0));
   const auto parts = decompose_resid(model, cache);
   CHECK(parts.labels == Labels{"embed", "0_attn_out", "0_mlp_out", "1_attn_out", "1_mlp_out"});
-  CHECK(difference(total(parts), cache["resid_post1"]) < 1e-14);
+  CHECK(relative_error(total(parts), cache["resid_post1"]) < 1e-14);
 }
 
 TEST_CASE("A model without blocks has embeddings alone in its stream") {
@@ -103,7 +103,7 @@ TEST_CASE("A model without blocks has embeddings alone in its stream") {
   const auto cache = cache_of(model);
   const auto parts = decompose_resid(model, cache, {.apply_ln = true});
   CHECK(parts.labels == Labels{"embed", "pos_embed"});
-  CHECK(difference(total(parts), cache["ln_final.hook_normalized"]) < 1e-14);
+  CHECK(relative_error(total(parts), cache["ln_final.hook_normalized"]) < 1e-14);
   CHECK_THROWS_WITH(decompose_resid(model, cache, {.incl_embeds = false}),
                     "decompose_resid: the model has no blocks to read a stream from");
 }
@@ -114,8 +114,8 @@ TEST_CASE("An edit of the stream does not reach what was kept before it") {  // 
       model.run_with_cache(golden::tokens(), {.hooks = {scale("blocks.1.hook_resid_pre", 2.0)}})
           .cache;
   const auto parts = decompose_resid(model, edited, {.layer = 1});
-  CHECK(difference(total(parts), edited["resid_post0"]) < 1e-14);
-  CHECK(difference(2 * total(parts), edited["resid_pre1"]) < 1e-14);
+  CHECK(relative_error(total(parts), edited["resid_post0"]) < 1e-14);
+  CHECK(relative_error(2 * total(parts), edited["resid_pre1"]) < 1e-14);
 }
 
 TEST_CASE("Streams of padded sequences are decomposed, too") {
@@ -126,7 +126,7 @@ TEST_CASE("Streams of padded sequences are decomposed, too") {
       model.run_with_cache(golden::tokens(), {.run = {.attention_mask = mask}}).cache;
   const auto parts = decompose_resid(model, cache);
   CHECK(max_norm(parts["pos_embed"].select(0, 1).slice(0, 0, 2)).item() == 0);
-  CHECK(difference(total(parts), cache["resid_post1"]) < 1e-14);
+  CHECK(relative_error(total(parts), cache["resid_post1"]) < 1e-14);
 }
 
 TEST_CASE("Where heads have inputs of their own, their scale is that of the stream") {  // D18, D19
@@ -136,8 +136,8 @@ TEST_CASE("Where heads have inputs of their own, their scale is that of the stre
       model.run_with_cache(golden::tokens(), {.names = {"*", "blocks.*.hook_q_input"}}).cache;
   REQUIRE(split["scale1ln1"].shape() == Shape{2, 8, 2, 1});
   const DecomposeResidOptions options{.layer = 1, .apply_ln = true, .positions = {-1, 2}};
-  CHECK(difference(decompose_resid(model, split, options).values,
-                   decompose_resid(model, plain, options).values) < 1e-14);
+  CHECK(relative_error(decompose_resid(model, split, options).values,
+                       decompose_resid(model, plain, options).values) < 1e-14);
 
   const auto edited =
       model

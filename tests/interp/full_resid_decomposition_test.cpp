@@ -18,14 +18,14 @@ TEST_CASE("Heads, neurons, embeddings and biases sum to the stream, everywhere i
         CAPTURE(make.name, layer, mlp_input, neurons);
         const auto parts = full_resid_decomposition(
             model, cache, {.layer = layer, .mlp_input = mlp_input, .expand_neurons = neurons});
-        CHECK(difference(total(parts), cache[site]) < 1e-14);
+        CHECK(relative_error(total(parts), cache[site]) < 1e-14);
         CHECK(static_cast<Index>(parts.labels.size()) == parts.values.size(0));
 
         const auto read = full_resid_decomposition(
             model, cache,
             {.layer = layer, .mlp_input = mlp_input, .expand_neurons = neurons, .apply_ln = true});
         const std::string normalized = normalized_site(config, layer, mlp_input);
-        CHECK(difference(total(read), cache[normalized.empty() ? site : normalized]) < 1e-13);
+        CHECK(relative_error(total(read), cache[normalized.empty() ? site : normalized]) < 1e-13);
       }
     });
   }
@@ -82,8 +82,9 @@ TEST_CASE("Projecting a decomposition as it is made is projecting what was made"
         };
         const auto whole = stack({});
         REQUIRE(whole.values.rank() == 4);
-        CHECK(difference(stack(one).values, einsum("cbpd,d->cbp", whole.values, one)) < 1e-13);
-        CHECK(difference(stack(two).values, einsum("cbpd,do->cbpo", whole.values, two)) < 1e-13);
+        CHECK(relative_error(stack(one).values, einsum("cbpd,d->cbp", whole.values, one)) < 1e-13);
+        CHECK(relative_error(stack(two).values, einsum("cbpd,do->cbpo", whole.values, two)) <
+              1e-13);
       }
     }
   }

@@ -19,10 +19,10 @@ TEST_CASE(
     for (Index l = 0; l < config.n_layers; ++l) {
       CAPTURE(name, l);
       const auto results = head_results(model, from_z, l);
-      CHECK(difference(results, from_run.at("result", int(l))) < 1e-14);
-      CHECK(difference(head_results(model, from_run, l), from_run.at("result", int(l))) == 0);
-      CHECK(difference(sum(results, 2) + model[text("blocks.", l, ".attn.b_O")],
-                       from_z.at("attn_out", int(l))) < 1e-14);
+      CHECK(relative_error(results, from_run.at("result", int(l))) < 1e-14);
+      CHECK(relative_error(head_results(model, from_run, l), from_run.at("result", int(l))) == 0);
+      CHECK(relative_error(sum(results, 2) + model[text("blocks.", l, ".attn.b_O")],
+                           from_z.at("attn_out", int(l))) < 1e-14);
     }
   }
 }
@@ -35,7 +35,7 @@ TEST_CASE("Edited results are what the run had") {
                                              .hooks = {scale("result0", 3.0, {.heads = {1}})}})
           .cache;
   const auto stack = stack_head_results(model, cache, {.layer = 1});
-  CHECK(difference(stack["L0H1"], cache["result0"].select(2, 1)) == 0);
+  CHECK(relative_error(stack["L0H1"], cache["result0"].select(2, 1)) == 0);
 }
 
 TEST_CASE("Heads stand layer by layer, and what else is in the stream comes last") {
@@ -55,12 +55,12 @@ TEST_CASE("Heads stand layer by layer, and what else is in the stream comes last
       labels.push_back("remainder");
       CHECK(all.labels == labels);
       CHECK(heads.values.shape() == Shape{layer * config.n_heads, 2, 8, 8});
-      CHECK(difference(total(all), cache[stream]) < 1e-14);
+      CHECK(relative_error(total(all), cache[stream]) < 1e-14);
 
       const auto read = stack_head_results(
           model, cache, {.layer = layer, .incl_remainder = true, .apply_ln = true});
       const std::string normalized = normalized_site(config, layer, false);
-      CHECK(difference(total(read), cache[normalized.empty() ? stream : normalized]) < 1e-13);
+      CHECK(relative_error(total(read), cache[normalized.empty() ? stream : normalized]) < 1e-13);
     }
   }
 }
@@ -74,7 +74,7 @@ TEST_CASE("Before block 0 there are no heads, and the remainder is what was embe
   CHECK(stack_head_results(model, cache, {.layer = 0, .apply_ln = true, .positions = {1}})
             .values.shape() == Shape{0, 2, 1, 8});
   const auto rest = stack_head_results(model, cache, {.layer = 0, .incl_remainder = true});
-  CHECK(difference(rest["remainder"], cache["hook_embed"] + cache["hook_pos_embed"]) < 1e-14);
+  CHECK(relative_error(rest["remainder"], cache["hook_embed"] + cache["hook_pos_embed"]) < 1e-14);
 }
 
 TEST_CASE("Heads are read at some examples and positions as everywhere, from z and from the run") {
@@ -86,18 +86,18 @@ TEST_CASE("Heads are read at some examples and positions as everywhere, from z a
         model, each,
         {.incl_remainder = true, .apply_ln = true, .batch = {-1}, .positions = {5, 1}});
     REQUIRE(some.values.shape() == Shape{5, 1, 2, 8});
-    CHECK(difference(some.values, take(all.values.slice(1, 1, 2), 2, std::vector<Index>{5, 1})) <
-          1e-14);
+    CHECK(relative_error(some.values,
+                         take(all.values.slice(1, 1, 2), 2, std::vector<Index>{5, 1})) < 1e-14);
     const auto results = head_results(model, each, -1, {.batch = {1}, .positions = {3}});
     REQUIRE(results.shape() == Shape{1, 1, 2, 8});
-    CHECK(difference(results.select(2, 1),
-                     stack_head_results(model, each)["L1H1"].slice(0, 1, 2).slice(1, 3, 4)) <
+    CHECK(relative_error(results.select(2, 1),
+                         stack_head_results(model, each)["L1H1"].slice(0, 1, 2).slice(1, 3, 4)) <
           1e-14);
   }
   auto one = model.run_with_cache(golden::tokens().select(0, 0)).cache;
   one.remove_batch_dim();
-  CHECK(difference(stack_head_results(model, one)["L1H0"],
-                   stack_head_results(model, cache)["L1H0"].select(0, 0)) < 1e-14);
+  CHECK(relative_error(stack_head_results(model, one)["L1H0"],
+                       stack_head_results(model, cache)["L1H0"].select(0, 0)) < 1e-14);
   CHECK(head_results(model, one, 0).shape() == Shape{8, 2, 8});
 }
 

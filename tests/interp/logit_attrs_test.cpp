@@ -44,15 +44,15 @@ TEST_CASE("Attributions of all parts sum to the logit less its bias, in every mo
     CAPTURE(name);
     for (const auto& stack : {decompose_resid(model, cache), full_resid_decomposition(model, cache),
                               stack_head_results(model, cache, {.incl_remainder = true})}) {
-      CHECK(difference(sum(logit_attrs(model, cache, stack, {.tokens = 3}), 0),
-                       logits.select(2, 3) - b_3) < 1e-13);
-      CHECK(
-          difference(sum(logit_attrs(model, cache, stack, {.tokens = 3, .incorrect_tokens = 5}), 0),
-                     logits.select(2, 3) - logits.select(2, 5) - (b_3 - b_5)) < 1e-13);
+      CHECK(relative_error(sum(logit_attrs(model, cache, stack, {.tokens = 3}), 0),
+                           logits.select(2, 3) - b_3) < 1e-13);
+      CHECK(relative_error(
+                sum(logit_attrs(model, cache, stack, {.tokens = 3, .incorrect_tokens = 5}), 0),
+                logits.select(2, 3) - logits.select(2, 5) - (b_3 - b_5)) < 1e-13);
     }
     const auto streams = accumulated_resid(model, cache);
-    CHECK(difference(logit_attrs(model, cache, streams, {.tokens = 3}).select(0, -1),
-                     logits.select(2, 3) - b_3) < 1e-13);
+    CHECK(relative_error(logit_attrs(model, cache, streams, {.tokens = 3}).select(0, -1),
+                         logits.select(2, 3) - b_3) < 1e-13);
   }
 }
 
@@ -64,8 +64,8 @@ TEST_CASE("Tokens are one for all, one for each sequence or one for each place")
 
   const auto of_sequences =
       logit_attrs(model, cache, stack, {.tokens = Tensor<Token>({2}, {4, 9})});
-  CHECK(difference(of_sequences.select(1, 0), of(4).select(1, 0)) < 1e-14);
-  CHECK(difference(of_sequences.select(1, 1), of(9).select(1, 1)) < 1e-14);
+  CHECK(relative_error(of_sequences.select(1, 0), of(4).select(1, 0)) < 1e-14);
+  CHECK(relative_error(of_sequences.select(1, 1), of(9).select(1, 1)) < 1e-14);
 
   const auto tokens = golden::tokens();
   const auto of_places = logit_attrs(model, cache, stack, {.tokens = tokens});
@@ -97,7 +97,7 @@ TEST_CASE("Attributions of chosen examples and positions are those of all") {
       model, cache, stack_head_results(model, cache, {.batch = {1}, .positions = {4, 6}}),
       {.tokens = Tensor<Token>({1, 2}, {tokens(1, 4), tokens(1, 6)})});
   REQUIRE(some.shape() == Shape{4, 1, 2});
-  CHECK(difference(some, all.slice(1, 1, 2).slice(2, 4, 7, 2)) < 1e-14);
+  CHECK(relative_error(some, all.slice(1, 1, 2).slice(2, 4, 7, 2)) < 1e-14);
 }
 
 TEST_CASE("A data set read at one position has its attributions, example by example") {
@@ -109,8 +109,8 @@ TEST_CASE("A data set read at one position has its attributions, example by exam
   const auto cache = cache_of(model);
   const auto everywhere =
       logit_attrs(model, cache, stack_head_results(model, cache), {.tokens = tokens});
-  CHECK(difference(logit_attrs(model, few, stack, {.tokens = tokens.select(1, 6)}),
-                   everywhere.select(2, 6)) < 1e-14);
+  CHECK(relative_error(logit_attrs(model, few, stack, {.tokens = tokens.select(1, 6)}),
+                       everywhere.select(2, 6)) < 1e-14);
 }
 
 TEST_CASE("Attributions need nothing but the parts and the last scale") {
@@ -120,9 +120,9 @@ TEST_CASE("Attributions need nothing but the parts and the last scale") {
                                        {.names = {"blocks.*.attn.hook_z", "ln_final.hook_scale"}})
                        .cache;
   const auto cache = cache_of(model);
-  CHECK(difference(logit_attrs(model, few, stack_head_results(model, few), {.tokens = 2}),
-                   logit_attrs(model, cache, stack_head_results(model, cache), {.tokens = 2})) ==
-        0);
+  CHECK(relative_error(
+            logit_attrs(model, few, stack_head_results(model, few), {.tokens = 2}),
+            logit_attrs(model, cache, stack_head_results(model, cache), {.tokens = 2})) == 0);
 }
 
 TEST_CASE("Attribution says what is wrong") {

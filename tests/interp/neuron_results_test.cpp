@@ -20,8 +20,8 @@ TEST_CASE("Results of neurons sum to what the MLP writes") {
       CHECK(results(1, 3, 5, 2) == Approx(cache.at("post", int(l))(1, 3, 5) *
                                           model[text("blocks.", l, ".mlp.W_out")](5, 2))
                                        .epsilon(1e-14));
-      CHECK(difference(sum(results, 2) + model[text("blocks.", l, ".mlp.b_out")],
-                       cache.at("mlp_out", int(l))) < 1e-14);
+      CHECK(relative_error(sum(results, 2) + model[text("blocks.", l, ".mlp.b_out")],
+                           cache.at("mlp_out", int(l))) < 1e-14);
     }
   }
 }
@@ -33,14 +33,14 @@ TEST_CASE("Some neurons, examples and positions are those of all") {
   const auto some =
       neuron_results(model, cache, -1, {.neurons = {7, -1}, .batch = {1}, .positions = {-2}});
   REQUIRE(some.shape() == Shape{1, 1, 2, 8});
-  CHECK(difference(some.select(2, 0), all.slice(0, 1, 2).slice(1, 6, 7).select(2, 7)) == 0);
-  CHECK(difference(some.select(2, 1), all.slice(0, 1, 2).slice(1, 6, 7).select(2, 11)) == 0);
+  CHECK(relative_error(some.select(2, 0), all.slice(0, 1, 2).slice(1, 6, 7).select(2, 7)) == 0);
+  CHECK(relative_error(some.select(2, 1), all.slice(0, 1, 2).slice(1, 6, 7).select(2, 11)) == 0);
 
   const auto stack =
       stack_neuron_results(model, cache, {.neurons = {7, -1}, .incl_remainder = true});
   CHECK(stack.labels == Labels{"L0N7", "L0N11", "L1N7", "L1N11", "remainder"});
-  CHECK(difference(stack["L1N7"], all.select(2, 7)) == 0);
-  CHECK(difference(total(stack), cache["resid_post1"]) < 1e-14);
+  CHECK(relative_error(stack["L1N7"], all.select(2, 7)) == 0);
+  CHECK(relative_error(total(stack), cache["resid_post1"]) < 1e-14);
 }
 
 TEST_CASE("Neurons stand layer by layer, and what else is in the stream comes last") {
@@ -55,14 +55,14 @@ TEST_CASE("Neurons stand layer by layer, and what else is in the stream comes la
       REQUIRE(all.values.shape() == Shape{12 * layer + 1, 2, 8, 8});
       CHECK(all.labels.back() == "remainder");
       if (layer > 0) CHECK(all.labels[size_t(12 * layer - 1)] == text("L", layer - 1, "N11"));
-      CHECK(difference(total(all), cache[stream]) < 1e-14);
+      CHECK(relative_error(total(all), cache[stream]) < 1e-14);
       CHECK(stack_neuron_results(model, cache, {.layer = layer}).values.shape() ==
             Shape{12 * layer, 2, 8, 8});
 
       const auto read = stack_neuron_results(
           model, cache, {.layer = layer, .incl_remainder = true, .apply_ln = true});
       const std::string normalized = normalized_site(config, layer, false);
-      CHECK(difference(total(read), cache[normalized.empty() ? stream : normalized]) < 1e-13);
+      CHECK(relative_error(total(read), cache[normalized.empty() ? stream : normalized]) < 1e-13);
     }
   }
 }
@@ -90,12 +90,13 @@ TEST_CASE(
         const auto along = stack(one), along_both = stack(two);
         CHECK(along.labels == whole.labels);
         CHECK(along.normalized == apply_ln);
-        CHECK(difference(along.values, einsum("cbpd,d->cbp", whole.values, one)) < 1e-13);
-        CHECK(difference(along_both.values, einsum("cbpd,do->cbpo", whole.values, two)) < 1e-13);
+        CHECK(relative_error(along.values, einsum("cbpd,d->cbp", whole.values, one)) < 1e-13);
+        CHECK(relative_error(along_both.values, einsum("cbpd,do->cbpo", whole.values, two)) <
+              1e-13);
       }
     }
-    CHECK(difference(neuron_results(model, cache, 1, {.project_output_onto = one}),
-                     einsum("bpnd,d->bpn", neuron_results(model, cache, 1), one)) < 1e-13);
+    CHECK(relative_error(neuron_results(model, cache, 1, {.project_output_onto = one}),
+                         einsum("bpnd,d->bpn", neuron_results(model, cache, 1), one)) < 1e-13);
     CHECK(neuron_results(model, cache, 1, {.project_output_onto = two}).shape() ==
           Shape{2, 8, 12, 2});
   }

@@ -47,13 +47,19 @@ ActivationCache<T> cache_of(const Transformer<T>& model) {
 }
 
 /// The largest difference, over the largest number or 1.
-inline double difference(View<const double> a, View<const double> b) {
+inline double relative_error(View<const double> a, View<const double> b) {
   REQUIRE(a.shape() == b.shape());
   return max_norm(a - b).item() / std::max(1.0, max_norm(b).item());
 }
 
 /// The sum of the parts of a stack, [batch, pos, d_model].
 inline Tensor<double> total(const ResidualStack<double>& stack) { return sum(stack.values, 0); }
+
+/// What shows the stream before a block, or at the end.
+inline std::string stream_site(const TransformerConfig& c, Index layer) {
+  return layer == c.n_layers ? text("blocks.", layer - 1, ".hook_resid_post")
+                             : text("blocks.", layer, ".hook_resid_pre");
+}
 
 /// Calls `f(layer, mlp_input, site)` for every place where a stream is read, and names what shows
 /// the whole of it there.
@@ -65,12 +71,6 @@ void for_each_end(const TransformerConfig& c, F f) {
     f(l, true, text("blocks.", l, c.parallel_attn_mlp ? ".hook_resid_pre" : ".hook_resid_mid"));
   }
   f(c.n_layers, false, stream_site(c, c.n_layers));
-}
-
-/// What shows the stream before a block, or at the end.
-inline std::string stream_site(const TransformerConfig& c, Index layer) {
-  return layer == c.n_layers ? text("blocks.", layer - 1, ".hook_resid_post")
-                             : text("blocks.", layer, ".hook_resid_pre");
 }
 
 /// The normalized stream that the norm there shows; empty where there are no norms.
