@@ -18,7 +18,7 @@ logging.disable(logging.WARNING)
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 
 import analyses
@@ -86,6 +86,18 @@ def write(case: Case, dtype: str, folder: Path) -> None:
     (folder / "case.json").write_text(json.dumps(facts))
 
 
+def read_back(case: Case, dtype: str, folder: Path) -> Values:
+    """What the model computes that hooked has written: under the config that stands there, and
+    without a tensor too many or too few."""
+    kept = json.loads((folder / "saved/config.json").read_text())
+    config = HookedTransformerConfig(**kept, dtype=getattr(torch, dtype), device="cpu")
+    model = corrections.attach(HookedTransformer(config))
+    model.load_state_dict(load_file(folder / "saved/model.safetensors"), strict=True)
+    tokens, mask = tokens_of(case)
+    with torch.no_grad(), corrections.padding(model, mask):
+        return {"logits|saved": as_numpy(model(tokens, attention_mask=mask))}
+
+
 def as_numpy(x: torch.Tensor) -> np.ndarray:
     return x.detach().to(torch.float64).numpy()
 
@@ -103,7 +115,8 @@ def expected(case: Case, dtype: str = "float64") -> tuple[Values, str | None]:
         made |= processing.circuits(model)
         processed, wrong = processing.values(model, tokens)
     values = {f"site|{name}": as_numpy(x) for name, x in cache.items()}
-    values["logits|cached"] = values["logits|plain"] = as_numpy(logits)
+    for run in ("cached", "plain", "saved"):
+        values[f"logits|{run}"] = as_numpy(logits)
     values["loss|mean"], values["loss|per token"] = as_numpy(loss), as_numpy(per_token)
     values["layer range|stop"], values["layer range|start"] = as_numpy(stream), as_numpy(logits)
     values |= {name: as_numpy(x) for name, x in (made | processed).items()}
