@@ -10,67 +10,10 @@
 #include "golden_model.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/testing/bits.hpp"
+#include "random_configs.hpp"
 
 namespace hooked {
 namespace {
-
-constexpr Normalization kNorms[] = {Normalization::LN, Normalization::LNPre, Normalization::RMS,
-                                    Normalization::RMSPre, Normalization::none};
-constexpr Activation kActivations[] = {
-    Activation::relu,      Activation::gelu, Activation::gelu_new, Activation::silu,
-    Activation::gelu_fast, Activation::solu, Activation::solu_ln};
-constexpr PositionalEmbedding kPositions[] = {
-    PositionalEmbedding::standard, PositionalEmbedding::shortformer, PositionalEmbedding::rotary,
-    PositionalEmbedding::alibi, PositionalEmbedding::sinusoidal};
-constexpr Index kPlainConfigs = 60;  // and after these, as many with less usual options
-
-/// Less usual options, in many combinations.
-void add_options(TransformerConfig& c, Index i) {
-  Random random(Seed{static_cast<std::uint64_t>(i)}, "options");
-  const auto one_in = [&](Index n) { return random.below(n) == 0; };
-  c.act_fn = kActivations[i % 7];
-  c.positional_embedding = kPositions[i % 5];
-  if (c.positional_embedding == PositionalEmbedding::rotary) {
-    c.d_head = 4, c.rotary_dim = one_in(2) ? 2 : -1;
-    c.rotary_adjacent_pairs = one_in(2);
-  }
-  c.gated_mlp = !c.attn_only && c.act_fn != Activation::solu_ln && one_in(3);
-  if (one_in(2)) {
-    c.use_local_attn = true, c.window_size = 1 + random.below(3);
-    for (Index l = 0; l < c.n_layers; ++l) {
-      c.attn_types.push_back(one_in(3) ? AttentionType::global : AttentionType::local);
-    }
-  }
-  if (one_in(2)) c.n_heads = 4, c.n_key_value_heads = 1 + random.below(2);
-  if (one_in(3)) c.attn_scores_soft_cap = 1.5;
-  if (one_in(3)) c.output_logits_soft_cap = 2.5;
-  c.tied_embeddings = one_in(3);
-  if (c.tied_embeddings) c.d_vocab_out = c.d_vocab;
-}
-
-/// Number `i` of a table of configs: every choice appears, in many combinations.
-TransformerConfig config_number(Index i) {
-  Random random(Seed{static_cast<std::uint64_t>(i)}, "config");
-  const auto one_in = [&](Index n) { return random.below(n) == 0; };
-  TransformerConfig c{.n_layers = 1 + i % 4,
-                      .d_model = 6,
-                      .n_ctx = i % 3 == 2 ? 19 : 6,
-                      .n_heads = 1 + random.below(3),
-                      .d_head = 2 + random.below(3),
-                      .d_mlp = 7,
-                      .d_vocab = i % 4 == 3 ? 90 : 5,
-                      .d_vocab_out = 5 + random.below(2)};
-  c.normalization = kNorms[i % 5];
-  c.act_fn = kActivations[(i / 5) % 4];
-  c.final_rms = c.has_norm() && one_in(4);
-  c.attn_only = one_in(4);
-  c.parallel_attn_mlp = !c.attn_only && one_in(4);
-  if (one_in(3)) c.attention_dir = AttentionDirection::bidirectional;
-  if (one_in(4)) c.positional_embedding = PositionalEmbedding::none;
-  c.scale_attn_by_inverse_layer_idx = one_in(4);
-  if (i >= kPlainConfigs) add_options(c, i);
-  return c;
-}
 
 /// Logits and loss at some positions, and the gradients of that loss.
 template <Scalar T>
@@ -112,8 +55,8 @@ TEMPLATE_TEST_CASE("Wanted positions and distinct rows give what the full run gi
   using T = TestType;
   const double tolerance = std::is_same_v<T, float> ? 1e-5 : 1e-12;
   const Index batch = 8;
-  for (Index i = 0; i < 2 * kPlainConfigs; ++i) {
-    const auto model = golden::model<T>(config_number(i));
+  for (Index i = 0; i < 2 * golden::kPlainConfigs; ++i) {
+    const auto model = golden::model<T>(golden::config_number(i));
     const Index length = model.config().n_ctx - 1;  // also more keys than attention calls few
     Random random(Seed{static_cast<std::uint64_t>(i)}, "run");
     const bool repeated = i % 2 == 0;
@@ -221,7 +164,7 @@ TEST_CASE("A model that was copied, moved or assigned runs with its own weights"
 
 TEST_CASE("Where many tokens repeat, only distinct rows are computed") {
   // One block without a look inside: 4 distinct (token, position) rows instead of 40.
-  TransformerConfig c = config_number(0);
+  TransformerConfig c = golden::config_number(0);
   const auto model = golden::model(c);
   const Tensor<Token> tokens({20, 2}, std::vector<Token>(40, 3));
   Pass<double> pass(model.parameters());
@@ -278,7 +221,7 @@ auto along(const Tensor<double>& cotangent) {
 
 TEST_CASE("Gradients of whole models agree with central differences along random directions") {
   for (Index i = 0; i < 48; ++i) {
-    auto model = golden::model(config_number(i < 24 ? i : kPlainConfigs + i));
+    auto model = golden::model(golden::config_number(i < 24 ? i : golden::kPlainConfigs + i));
     const Tensor<Token> tokens({2, 4}, {1, 2, 0, 4, 3, 3, 1, 2});
     RunOptions options;
     if (i % 3 == 1) options.attention_mask = Tensor<std::uint8_t>({2, 4}, {0, 1, 1, 1, 1, 1, 1, 0});

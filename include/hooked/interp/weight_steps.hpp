@@ -37,12 +37,15 @@ Transformer<T> with_config(const Transformer<T>& model, const TransformerConfig&
   return result;
 }
 
-// Throws ConfigError where W_U is W_E^T: a step would change both.
+// The model with a W_U of its own, where it was W_E^T: a step would change both.
 template <Scalar T>
-void check_untied(const char* step, const Transformer<T>& model) {
-  if (model.parameters().contains("unembed.W_U")) return;
-  fail<ConfigError>(step, ": the unembedding is W_E^T, and changes of the one would reach the ",
-                    "other: give the model a W_U of its own");
+Transformer<T> untied(const Transformer<T>& model) {
+  if (model.parameters().contains("unembed.W_U")) return model;
+  TransformerConfig config = model.config();
+  config.tied_embeddings = false;
+  Transformer<T> result = with_config(model, config);
+  result["unembed.W_U"] = model["embed.W_E"].transpose();
+  return result;
 }
 
 // Throws ConfigError where heads share keys and values.
@@ -89,13 +92,15 @@ std::vector<Reader> readers_of_norms(const Transformer<T>& model) {
 ///   x W + b = n (diag(w) W) + (b + beta W).
 /// What LN gives has mean 0, so that W then loses its mean over what it reads, too; what RMS gives
 /// has not, and RMS has no beta. It concerns W_Q, W_K, W_V, W_in, W_gate, W_U, and W_out behind an
-/// MLP's own norm. Invariant: the logits. A model whose norms have no weights comes back as it is.
-/// Biases are not all 0 any more, so freeze_biases goes where there was a beta.
-/// Throws ConfigError where a gated MLP reads an ln2.b that is not 0 (there is no bias before the
-/// gate to take it), where W_U is W_E^T, and for shortformer, whose positions come in between.
+/// MLP's own norm. Invariant: the logits. A model whose norms have no weights comes back as it is;
+/// a W_U that was W_E^T becomes a weight of its own. Biases are not all 0 any more, so
+/// freeze_biases goes where there was a beta. Throws ConfigError where a gated MLP reads an ln2.b
+/// that is not 0 (there is no bias before the gate to take it), and where positions are added
+/// behind ln1 (shortformer).
 template <Scalar T>
 Transformer<T> fold_layer_norm(const Transformer<T>& model) {
-  TransformerConfig config = model.config();
+  const Transformer<T> own = detail::untied(model);
+  TransformerConfig config = own.config();
   if (config.normalization == Normalization::LN) {
     config.normalization = Normalization::LNPre;
     config.freeze_biases = false;
@@ -104,20 +109,19 @@ Transformer<T> fold_layer_norm(const Transformer<T>& model) {
   } else {
     return model;
   }
-  detail::check_untied("fold_layer_norm", model);
   if (config.positional_embedding == PositionalEmbedding::shortformer) {
-    fail<ConfigError>("fold_layer_norm: positional_embedding is shortformer: queries and keys read ",
-                      "positions that the norm does not scale: leave it out ",
+    fail<ConfigError>("fold_layer_norm: positions are added to what ln1 gives (shortformer), and ",
+                      "W_Q and W_K with the weights of ln1 would scale them, too: leave it out ",
                       "(.fold_layer_norm = false)");
   }
-  Transformer<T> folded = detail::with_config(model, config);
-  for (const auto& [norm, W, b] : detail::readers_of_norms(model)) {
-    const Tensor<T> w(model[norm + ".w"].reshape({-1, 1}));
+  Transformer<T> folded = detail::with_config(own, config);
+  for (const auto& [norm, W, b] : detail::readers_of_norms(own)) {
+    const Tensor<T> w(own[norm + ".w"].reshape({-1, 1}));
     folded[W] *= w;
-    if (!model.parameters().contains(norm + ".b")) continue;  // RMS
-    const Tensor<T> beta(model[norm + ".b"].reshape({-1, 1}));
+    if (!own.parameters().contains(norm + ".b")) continue;  // RMS
+    const Tensor<T> beta(own[norm + ".b"].reshape({-1, 1}));
     if (!b.empty()) {
-      folded[b] += sum(beta * model[W], -2);
+      folded[b] += sum(beta * own[W], -2);
     } else if (max_norm(beta).item() > 0) {
       fail<ConfigError>("fold_layer_norm: ", norm, ".b is not 0, and ", W,
                         " of a gated MLP has no bias before the product to take it: keep the ",
@@ -128,10 +132,10 @@ Transformer<T> fold_layer_norm(const Transformer<T>& model) {
   return folded;
 }
 
-/// Takes the mean over d_model out of everything that is written to the residual stream: W_E,
-/// W_pos where positions are in the stream, W_O, b_O, W_out and b_out. Invariant: the logits, for LN and LNPre do not see the mean;
-/// the stream's own values change. Throws ConfigError unless every norm is LN or LNPre, and where
-/// W_U is W_E^T.
+/// Takes the mean over d_model out of everything that is written to the residual stream: W_E, W_pos
+/// (where it is added to the stream), W_O, b_O, W_out and b_out. Invariant: the logits, for LN and
+/// LNPre do not see the mean; the stream's own values change. A W_U that was W_E^T becomes a weight
+/// of its own. Throws ConfigError unless every norm is LN or LNPre.
 template <Scalar T>
 Transformer<T> center_writing_weights(const Transformer<T>& model) {
   const TransformerConfig& c = model.config();
@@ -145,8 +149,7 @@ Transformer<T> center_writing_weights(const Transformer<T>& model) {
                       " the mean of the stream: it needs LN or LNPre everywhere; leave it out ",
                       "(.center_writing_weights = false)");
   }
-  detail::check_untied("center_writing_weights", model);
-  Transformer<T> centered = model;
+  Transformer<T> centered = detail::untied(model);
   for (const std::string& name : model.parameters().names()) {
     const bool is_added = c.positional_embedding == PositionalEmbedding::standard;
     const bool writes = name == "embed.W_E" || (name == "pos_embed.W_pos" && is_added) ||
@@ -158,20 +161,19 @@ Transformer<T> center_writing_weights(const Transformer<T>& model) {
 }
 
 /// Takes the mean over the outputs out of each row of W_U, and out of b_U. Invariant: probabilities
-/// and so the loss; the logits of a position move together, to a mean of 0. Throws ConfigError
-/// where W_U is W_E^T, and where logits have a soft cap, which does not move with them.
+/// and so the loss; the logits of a position move together, to a mean of 0. A W_U that was W_E^T
+/// becomes a weight of its own. Throws ConfigError where logits are capped, which bends them.
 template <Scalar T>
 Transformer<T> center_unembed(const Transformer<T>& model) {
-  detail::check_untied("center_unembed", model);
   if (model.config().output_logits_soft_cap > 0) {
-    fail<ConfigError>("center_unembed: output_logits_soft_cap is ",
-                      model.config().output_logits_soft_cap,
-                      ", and what moves all logits before it changes probabilities behind it: leave ",
-                      "it out (.center_unembed = false)");
+    fail<ConfigError>(
+        "center_unembed: output_logits_soft_cap bends logits, the more the larger they are, so "
+        "that ",
+        "it must not move them: leave it out (.center_unembed = false)");
   }
-  Transformer<T> centered = model;
+  Transformer<T> centered = detail::untied(model);
   for (const char* name : {"unembed.W_U", "unembed.b_U"}) {
-    centered[name] -= mean(model[name], -1, Keep::yes);
+    centered[name] -= mean(centered[name], -1, Keep::yes);
   }
   return centered;
 }
@@ -196,15 +198,15 @@ Transformer<T> fold_value_biases(const Transformer<T>& model) {
 /// U S V^T (the biases as a last row): [W_Q; b_Q] = U sqrt(S) and [W_K; b_K] = V sqrt(S). With
 /// W_V W_O = U S V^T, after fold_value_biases: W_V = U S and W_O = V^T, whose rows are orthonormal.
 /// Where d_head is more than the rank can be, the rest is 0. Invariant: the logits; hook_q, hook_k,
-/// hook_v and hook_z change. Throws ConfigError where heads share keys and values, and where rotary
-/// positions turn queries and keys, so that no W_Q W_K^T stands for all of them.
+/// hook_v and hook_z change. Throws ConfigError where heads share keys and values, and where
+/// positions are rotary.
 template <Scalar T>
 Transformer<T> refactor_factored_attn_matrices(const Transformer<T>& model) {
   detail::check_own_keys("refactor_factored_attn_matrices", model);
   if (model.config().positional_embedding == PositionalEmbedding::rotary) {
-    fail<ConfigError>("refactor_factored_attn_matrices: positional_embedding is rotary: what a query ",
-                      "and a key make of each other depends on where they stand: leave it out ",
-                      "(.refactor_factored_attn_matrices = false)");
+    fail<ConfigError>(
+        "refactor_factored_attn_matrices: rotary positions turn pairs of what W_Q and ",
+        "W_K give, so that other factors of W_Q W_K^T give other scores: leave it out");
   }
   Transformer<T> refactored = fold_value_biases(model);
   const Index heads = model.config().n_heads, d_model = model.config().d_model;

@@ -4,12 +4,14 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/hooks/site.hpp"
 #include "hooked/nn/builder.hpp"
+#include "hooked/nn/key_value_cache.hpp"
 #include "hooked/nn/parameters.hpp"
 #include "hooked/nn/pass.hpp"
 #include "hooked/nn/rotation.hpp"
@@ -113,18 +115,22 @@ class Attention {
                          Variable<T> value_input, const Stream<T>& stream) const {
     const Placed placed(pass.tape(), place_);
     AttentionScores::Args scores = scores_;
-    scores.mask.query_position = stream.wanted.empty() ? nullptr : stream.wanted.data();
+    const Index first = stream.past == nullptr ? 0 : stream.past->length();
+    scores.mask.query_position = query_positions(pass, stream, first, length_of(query_input));
     scores.mask.key_visible = stream.visible;
     auto q = pass.at(hook_q_, project(pass, query_input, W_Q_, b_Q_, heads_));
     auto k = pass.at(hook_k_, project(pass, key_input, W_K_, b_K_, kept_heads_));
-    const auto v = pass.at(hook_v_, project(pass, value_input, W_V_, b_V_, kept_heads_));
+    auto v = pass.at(hook_v_, project(pass, value_input, W_V_, b_V_, kept_heads_));
     if (rotation_) {
       const Index length = length_of(k);
-      q = pass.at(hook_rot_q_, (*rotation_)(q, stream, stream.wanted, length));
-      k = pass.at(hook_rot_k_, (*rotation_)(k, stream, {}, length));
+      q = pass.at(hook_rot_q_, (*rotation_)(q, stream, stream.wanted, first, length));
+      k = pass.at(hook_rot_k_, (*rotation_)(k, stream, {}, first, length));
     }
-    // Backward of capped scores needs the scores, which the fused op does not keep.
-    const bool in_stages = pass.looks_at(hook_attn_scores_, hook_pattern_) || scores.cap > 0;
+    if (stream.past != nullptr) std::tie(k, v) = stream.past->extended(k, v);
+    // Backward of capped scores needs the scores, which the fused op does not keep; and a cache's
+    // sequences do not lie one behind the other.
+    const bool in_stages =
+        pass.looks_at(hook_attn_scores_, hook_pattern_) || scores.cap > 0 || stream.past != nullptr;
     const auto z =
         pass.at(hook_z_, in_stages ? staged(pass, q, k, v, scores) : fused(q, k, v, scores));
     if (pass.looks_at(hook_result_)) {
@@ -136,6 +142,18 @@ class Attention {
   }
 
  private:
+  // Where queries stand among the keys; null: query i at i.
+  static const Token* query_positions(Pass<T>& pass, const Stream<T>& stream, Index first,
+                                      Index queries) {
+    if (first == 0) return stream.wanted.empty() ? nullptr : stream.wanted.data();
+    auto* const position =
+        pass.tape().arena().template allocate<Token>(static_cast<std::size_t>(queries));
+    for (Index i = 0; i < queries; ++i) {
+      const Index p = stream.wanted.empty() ? i : Index{stream.wanted[static_cast<std::size_t>(i)]};
+      position[i] = static_cast<Token>(first + p);
+    }
+    return position;
+  }
   Variable<T> staged(Pass<T>& pass, Variable<T> q, Variable<T> k, Variable<T> v,
                      const AttentionScores::Args& args) const {
     const auto scores = pass.at(hook_attn_scores_, record<AttentionScores>(args, q, k));

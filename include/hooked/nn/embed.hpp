@@ -77,6 +77,12 @@ class Embed {
   /// long or outside the vocabulary.
   Stream<T> operator()(Pass<T>& pass, View<const Token> tokens,
                        const Padding& padding = Padding()) const {
+    return at(pass, tokens, padding.positions(), padding.visible());
+  }
+  /// The same of tokens that stand at `positions` [batch, pos] (null: token p at p), in a stream
+  /// with these visible keys.
+  Stream<T> at(Pass<T>& pass, View<const Token> tokens, const Token* positions,
+               const std::uint8_t* visible) const {
     const Placed placed(pass.tape(), "embed");
     check_tokens(tokens);
     Tensor<Token> edited;
@@ -84,7 +90,6 @@ class Embed {
       tokens.rebind((edited = tokens_after_hooks(pass, tokens)).view());
     const bool looked_at =
         pass.looks_at(hook_embed_) || (embeds_positions() && pass.looks_at(*hook_pos_embed_));
-    const Token* const positions = padding.positions();
     Rows rows = all_rows(pass, tokens, positions);
     const RowMap* map = looked_at || (embeds_positions() && positions != nullptr)
                             ? nullptr
@@ -92,7 +97,7 @@ class Embed {
 
     Stream<T> stream(
         pass.at(hook_embed_, record<GatherRows>({rows.token, rows.leading}, pass[W_E_])), positions,
-        padding.visible());
+        visible);
     if (embeds_positions()) {
       stream.pos_embed = pass.at(*hook_pos_embed_, position_rows(pass, rows));
     }

@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
 #include <vector>
 
 #include "hooked/core/random.hpp"
+#include "hooked/nn/config.hpp"
+#include "hooked/nn/key_value_cache.hpp"
+#include "hooked/nn/run_options.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {
@@ -18,22 +22,35 @@ struct GenerateOptions {
   Index max_new_tokens = 10;            ///< beyond the prompt
   bool do_sample = true;                // false, or temperature 0: the likeliest token
   double temperature = 1.0;             ///< what logits are divided by
+  double repetition_penalty = 1.0;      // divides logits of tokens that were there, if positive
   double freq_penalty = 0.0;            // times how often a token stands in prompt and output
   std::optional<Index> top_k = {};      // only the k largest logits (ties with the last are kept)
   std::optional<double> top_p = {};     // without top_k: the likeliest until they sum to over p
   std::optional<Token> eos_token = {};  // a finished row goes on with it; all finished: stop
   Seed seed = {};
+  bool use_past_kv_cache = true;             ///< read every token once, not at every step
+  Tensor<std::uint8_t> attention_mask = {};  // [batch, pos] of the prompt, 0 for padding
 };
 
 namespace detail {
 
-/// The next token from one row of logits. Order of the rules: temperature, frequency penalty, top_k
-/// or else top_p, draw.
+/// The next token from one row of logits. Order of the rules: repetition penalty, temperature,
+/// frequency penalty, top_k or else top_p, draw.
 template <Scalar T>
 Token next_token(View<const T> logits, View<const Token> so_far, const GenerateOptions& options,
                  Random& random) {
   const auto n = static_cast<std::size_t>(logits.numel());
   std::vector<double> score(logits.data(), logits.data() + n);
+  const double penalty = options.repetition_penalty;
+  if (penalty != 1.0) {  // once for each token, however often it was there (Keskar et al., 2019)
+    std::vector<bool> was_there(n, false);
+    for_each_element(so_far, [&](Index, const Token& token) {
+      const auto t = static_cast<std::size_t>(token);
+      if (t >= n || was_there[t]) return;
+      was_there[t] = true;
+      score[t] = score[t] > 0 ? score[t] / penalty : score[t] * penalty;
+    });
+  }
   if (!options.do_sample || options.temperature == 0.0) {
     return static_cast<Token>(std::max_element(score.begin(), score.end()) - score.begin());
   }
@@ -65,11 +82,47 @@ Token next_token(View<const T> logits, View<const Token> so_far, const GenerateO
   return static_cast<Token>(std::max_element(score.begin(), score.end()) - score.begin());
 }
 
+/// Logits [batch, 1, d_vocab_out] after tokens [batch, pos], of which `past` may know the first.
+template <Scalar T>
+Tensor<T> last_logits(const Transformer<T>& model, View<const Token> so_far, KeyValueCache<T>& past,
+                      const GenerateOptions& options) {
+  const Index length = so_far.size(1), known = past.length();
+  // Where tokens see those after them, all must be read anew.
+  const bool reads_on =
+      options.use_past_kv_cache && model.config().attention_dir == AttentionDirection::causal;
+  RunOptions run;
+  if (options.attention_mask.numel() > 0) {  // what was generated is visible
+    run.attention_mask = Tensor<std::uint8_t>(so_far.shape(), std::uint8_t{1});
+    const View<const std::uint8_t> mask = options.attention_mask.view();
+    copy(mask, run.attention_mask.slice(1, 0, mask.size(1)));
+  }
+  run.positions = {static_cast<Token>(length - 1 - known)};
+  if (!reads_on) return model(so_far, run);  // and nothing is ever known
+  return model.run_with_past(so_far.slice(1, known, length), past, {}, run);
+}
+
+/// Throws ShapeError unless the mask fits a prompt [batch, pos] whose last tokens are visible.
+inline void check_prompt_mask(const Tensor<std::uint8_t>& mask, const Shape& prompt) {
+  if (mask.numel() == 0) return;
+  if (mask.shape() != prompt) {
+    fail<ShapeError>("generate: attention_mask is ", mask.shape(), ", the prompt is ", prompt);
+  }
+  for (Index b = 0; b < prompt[0]; ++b) {
+    if (mask(b, -1) != 0) continue;
+    fail<ShapeError>("generate: prompt ", b,
+                     " ends in padding: pad on the left, so that the new "
+                     "tokens follow the last one");
+  }
+}
+
 }  // namespace detail
 
 /// tokens [batch, pos] (or [pos]) -> [batch, pos + new tokens], the prompt included. Only the
-/// logits of the last position are computed. Hooks of the model act in every step. Throws
-/// ConfigError for impossible options and ShapeError when the text outgrows n_ctx.
+/// logits of the last position are computed, and with use_past_kv_cache every token is read once.
+/// Hooks of the model act in every step; with the cache they see the new token as the only query.
+/// Padding stands on the left, so that new tokens follow the last one. Throws ConfigError for
+/// impossible options, and ShapeError when the text outgrows n_ctx, for a mask that does not fit,
+/// and for padding at the end of a prompt.
 template <Scalar T>
 Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
                        const GenerateOptions& options = {}) {
@@ -86,19 +139,24 @@ Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
   if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1)) {
     fail<ConfigError>("generate: top_p is ", *options.top_p, ", it must be in (0, 1]");
   }
+  if (!(options.repetition_penalty > 0)) {
+    fail<ConfigError>("generate: repetition_penalty is ", options.repetition_penalty,
+                      ", it must be positive");
+  }
   const Index batch = tokens.size(0), prompt = tokens.size(1);
   if (options.max_new_tokens < 0 || prompt + options.max_new_tokens - 1 > model.config().n_ctx) {
     fail<ShapeError>("generate: a prompt of ", prompt, " tokens and ", options.max_new_tokens,
                      " new ones do not fit n_ctx ", model.config().n_ctx);
   }
+  detail::check_prompt_mask(options.attention_mask, tokens.shape());
   Tensor<Token> all({batch, prompt + options.max_new_tokens});
   copy(tokens, all.slice(1, 0, prompt));
   std::vector<bool> finished(static_cast<std::size_t>(batch), false);
   Random random(options.seed, "generate");
+  KeyValueCache<T> past(batch, std::min(all.size(1), model.config().n_ctx));
   for (Index length = prompt; length < all.size(1); ++length) {
     const View<const Token> so_far = std::as_const(all).slice(1, 0, length);
-    const Tensor<T> logits =
-        model(so_far, {.positions = {static_cast<Token>(length - 1)}});  // [batch, 1, d_vocab_out]
+    const Tensor<T> logits = detail::last_logits(model, so_far, past, options);
     for (Index b = 0; b < batch; ++b) {
       const auto row = static_cast<std::size_t>(b);
       all(b, length) = finished[row] ? *options.eos_token

@@ -12,6 +12,7 @@
 #include "hooked/nn/builder.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/embed.hpp"
+#include "hooked/nn/key_value_cache.hpp"
 #include "hooked/nn/kinds.hpp"
 #include "hooked/nn/norm.hpp"
 #include "hooked/nn/padding.hpp"
@@ -71,6 +72,23 @@ class TransformerNetwork {
     if (tokens.rank() != 2) return embed_(pass, tokens).resid;  // which says what is wrong
     const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
     return from_layer(0, pass, embed_(pass, tokens, padding), options);
+  }
+  /// The same of tokens [batch, pos] that follow those in `past`, which is given their keys and
+  /// values. `padding` is about all of them, those in `past` included.
+  Variable<T> after(KeyValueCache<T>& past, Pass<T>& pass, View<const Token> tokens,
+                    const Padding& padding, const RunOptions& options) const {
+    past.begin_run(tokens.size(0), tokens.size(1));
+    auto* const position =
+        pass.tape().arena().template allocate<Token>(static_cast<std::size_t>(tokens.numel()));
+    const Index here = tokens.size(1), first = past.length(), all = first + here;
+    for (Index i = 0; i < tokens.numel(); ++i) {
+      const Index p = first + i % here;
+      position[i] = padding.positions() == nullptr ? static_cast<Token>(p)
+                                                   : padding.positions()[i / here * all + p];
+    }
+    Stream<T> stream = embed_.at(pass, tokens, position, padding.visible());
+    stream.past = &past;
+    return from_layer(0, pass, stream, options);
   }
   /// Throws ShapeError for tokens that are not [batch, pos], too long or outside the vocabulary.
   void check(View<const Token> tokens) const { embed_.check_tokens(tokens); }

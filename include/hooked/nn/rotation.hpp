@@ -50,14 +50,15 @@ class Rotation {
     table_ = std::move(table);
   }
 
-  /// x [batch, pos, head, d_head], which stands at the `wanted` positions of `length` (none given:
-  /// at all), each token turned by its position in its own sequence. Padding stands where the token
-  /// before it does, or at 0. Distinct rows are spread: each depends on its place now.
+  /// x [batch, pos, head, d_head], the rows of a stream of `length` tokens (or of the `wanted`
+  /// ones), with `first` tokens before them: each token is turned by its position in its own
+  /// sequence. Padding stands where the token before it does, or at 0. Distinct rows are spread:
+  /// each depends on its place now. Throws ShapeError for sequences that are longer than n_ctx.
   template <Scalar T>
   Variable<T> operator()(Variable<T> x, const Stream<T>& stream, std::span<const Token> wanted,
-                         Index length) const {
-    if (length > n_ctx_) {
-      fail<ShapeError>("sequences of ", length, " are longer than n_ctx ", n_ctx_,
+                         Index first, Index length) const {
+    if (first + length > n_ctx_) {
+      fail<ShapeError>("sequences of ", first + length, " are longer than n_ctx ", n_ctx_,
                        ", as far as the rotation is known");
     }
     x = dense(x);
@@ -67,7 +68,7 @@ class Rotation {
     for (Index b = 0; b < batch; ++b) {
       for (Index i = 0; i < here; ++i) {
         const Index p = wanted.empty() ? i : Index{wanted[static_cast<std::size_t>(i)]};
-        position[b * here + i] = position_of(stream.position, b * length, p);
+        position[b * here + i] = position_of(stream.position, b * length, first, p);
       }
     }
     return record<Rotary>({table_->cos.data(), table_->sin.data(), position, dim_, adjacent_}, x);
@@ -78,10 +79,10 @@ class Rotation {
     std::vector<double> cos, sin;  // [position, dim / 2]
   };
 
-  static Token position_of(const Token* positions, Index first, Index p) {
-    if (positions == nullptr) return static_cast<Token>(p);
-    while (p > 0 && positions[first + p] == Padding::kNone) --p;
-    return std::max(Token{0}, positions[first + p]);
+  static Token position_of(const Token* positions, Index row, Index first, Index p) {
+    if (positions == nullptr) return static_cast<Token>(first + p);
+    while (p > 0 && positions[row + p] == Padding::kNone) --p;
+    return std::max(Token{0}, positions[row + p]);
   }
 
   Index dim_, n_ctx_;

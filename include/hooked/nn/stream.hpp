@@ -9,13 +9,20 @@
 
 namespace hooked {
 
+template <Scalar T>
+class KeyValueCache;
+
 /// Blocks take a stream and give one back. A plain Variable is a stream whose tokens are all
 /// visible and stand at positions 0, 1, 2, ...
 template <Scalar T>
 struct Stream {
-  Variable<T> resid;                      // [batch, pos, d_model], or distinct rows and their map
-  const Token* position = nullptr;        // [batch, pos]: of each token; null: token p at p
-  const std::uint8_t* visible = nullptr;  // [batch, pos]: 0 hides a token as a key; null: all seen
+  Variable<T> resid;                // [batch, pos, d_model], or distinct rows and their map
+  const Token* position = nullptr;  // [batch, pos]: of each token; null: token p at p
+  /// [batch, key]: 0 hides a token as a key; null: all are seen. Keys are the tokens themselves, or
+  /// with `past` those before them too.
+  const std::uint8_t* visible = nullptr;
+  /// Keys and values of the tokens before these, to which theirs are added; null: there are none.
+  KeyValueCache<T>* past = nullptr;
   /// Shortformer: what is added to the inputs of queries and keys. [batch, pos, d_model], or rows
   /// with the map of `resid`; empty: nothing.
   Variable<T> pos_embed = {};

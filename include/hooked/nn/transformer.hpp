@@ -14,6 +14,7 @@
 #include "hooked/hooks/site.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/init.hpp"
+#include "hooked/nn/key_value_cache.hpp"
 #include "hooked/nn/loss.hpp"
 #include "hooked/nn/model.hpp"
 #include "hooked/nn/model_base.hpp"
@@ -51,6 +52,13 @@ class Transformer : public Model<TransformerNetwork<T>> {
   /// on from there (contract, 5.6). Returns logits, or the stream at stop_at_layer.
   Tensor<T> run_from_layer(Index start_at_layer, View<const T> residual,
                            std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const;
+
+  /// Reads tokens [batch, pos] that follow those in `past`, and adds them to it: their logits, at
+  /// options.positions of theirs alone if given. An attention_mask is about all tokens, [batch,
+  /// past and pos]. Hooks see the new tokens as queries, and all as keys. Throws ShapeError for
+  /// another batch than `past` has, and for more tokens than n_ctx.
+  Tensor<T> run_with_past(View<const Token> tokens, KeyValueCache<T>& past,
+                          std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const;
 
   /// Mean next-token loss in nats (contract, 5.5). It reads all logits: throws ShapeError for
   /// options that ask for fewer.
@@ -106,6 +114,33 @@ Tensor<T> Transformer<T>::run_from_layer(Index start_at_layer, View<const T> res
   };
   const Cuts whole = Cuts::into(residual.size(0), 1);
   return ModelBase<T>::run(whole, from_start, plan, options, nullptr, {});
+}
+
+template <Scalar T>
+Tensor<T> Transformer<T>::run_with_past(View<const Token> tokens, KeyValueCache<T>& past,
+                                        std::vector<Hook<T>> hooks,
+                                        const RunOptions& options) const {
+  tokens = Base::as_batch(tokens);
+  this->network().check(tokens);
+  if (config().attention_dir != AttentionDirection::causal) {
+    fail<ConfigError>(
+        "run_with_past: this model's tokens see those after them, so that what was read "
+        "changes with every new token: run all of them");
+  }
+  if (past.n_ctx() > config().n_ctx) {
+    fail<ShapeError>("run_with_past: the cache has room for ", past.n_ctx(),
+                     " tokens, the model's n_ctx is ", config().n_ctx);
+  }
+  HookPlan<T> plan = this->plan(std::move(hooks));
+  const auto from_past = [&](Pass<T>& pass, Index) {
+    const auto within = pass.within(this->parameters());
+    const Padding padding(options.attention_mask, tokens.size(0), past.length() + tokens.size(1));
+    return this->network().after(past, pass, tokens, padding, options);
+  };
+  Tensor<T> logits =
+      ModelBase<T>::run(Cuts::into(tokens.size(0), 1), from_past, plan, options, nullptr, {});
+  past.keep(tokens.size(1));
+  return logits;
 }
 
 template <Scalar T>

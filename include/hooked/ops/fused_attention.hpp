@@ -6,8 +6,8 @@
 #pragma once
 
 #include "hooked/core/sums.hpp"
-#include "hooked/ops/attention_scores.hpp"
 #include "hooked/ops/attention_mask.hpp"
+#include "hooked/ops/attention_scores.hpp"
 #include "hooked/ops/attention_tiles.hpp"
 #include "hooked/ops/op.hpp"
 #include "hooked/ops/softmax.hpp"
