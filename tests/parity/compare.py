@@ -62,12 +62,12 @@ def error_of(expected: np.ndarray, ours: np.ndarray, least: float, grain: float 
 
 
 def tolerances(dtype: str, theirs: dict[str, float]) -> dict[str, float]:
-    """Of each quantity, by HookedTransformer's own errors in float32."""
+    """Of each family, by HookedTransformer's own errors in float32."""
     allowed: dict[str, float] = {}
     for name, error in theirs.items():
         usual = TOLERANCES[dtype]
         least = OF_THEIR_ERROR * error if dtype == "float32" and error < np.inf else 0.0
-        allowed[quantity_of(name)] = max(allowed.get(quantity_of(name), usual), least)
+        allowed[family_of(name)] = max(allowed.get(family_of(name), usual), least)
     return allowed
 
 

@@ -36,6 +36,7 @@ void compute(const std::filesystem::path& folder, const Inputs& inputs) {
   part("losses", losses<T>);
   part("parameter gradients", parameter_gradients<T>);
   part("stretches", stretches<T>);
+  part("parts", parts<T>);
   part("greedy", greedy<T>);
   part("patches", patches<T>);
   part("processing", processing<T>);

@@ -75,15 +75,21 @@ def write(case: Case, dtype: str, folder: Path) -> None:
         inputs["attention_mask"] = mask.to(torch.uint8)
     if case.prompt is not None:
         inputs["prompt"] = torch.tensor(case.prompt)
+        inputs["prompt_mask"] = torch.tensor(case.prompt_mask, dtype=torch.uint8)
     save_file(inputs, folder / "inputs.safetensors")
     facts = {
         "dtype": dtype,
         "optional_sites": [s for key, sites in OPTIONAL_SITES.items() if case.config[key] for s in sites],
         "new_tokens": case.new_tokens,
         "middle_layer": model.cfg.n_layers // 2,
+        "middle_position": middle_position(tokens),
         "calls": analyses.calls(model, tokens.shape[1]),
     }
     (folder / "case.json").write_text(json.dumps(facts))
+
+
+def middle_position(tokens: torch.Tensor) -> int:
+    return tokens.shape[1] // 2
 
 
 def read_back(case: Case, dtype: str, folder: Path) -> Values:
@@ -117,6 +123,10 @@ def expected(case: Case, dtype: str = "float64") -> tuple[Values, str | None]:
     values = {f"site|{name}": as_numpy(x) for name, x in cache.items()}
     for run in ("cached", "plain", "saved"):
         values[f"logits|{run}"] = as_numpy(logits)
+    if model.cfg.attention_dir == "causal":
+        middle = middle_position(tokens)
+        values["logits|first part"] = as_numpy(logits[:, :middle])
+        values["logits|second part"] = as_numpy(logits[:, middle:])
     values["loss|mean"], values["loss|per token"] = as_numpy(loss), as_numpy(per_token)
     values["layer range|stop"], values["layer range|start"] = as_numpy(stream), as_numpy(logits)
     values |= {name: as_numpy(x) for name, x in (made | processed).items()}
@@ -180,4 +190,18 @@ def generation(case: Case, model: HookedTransformer) -> Values:
     if corrections.can_use_cache(model.cfg) and model.cfg.dtype == torch.float64:
         cached = model.generate(prompt, case.new_tokens, **options)
         assert torch.equal(generated, cached), f"{case.config}: the cache changes what is generated"
-    return {"greedy|tokens": generated.numpy()}
+    padded = after_padding(case, model, prompt)
+    found = {"prompt": generated, "padded prompt": padded}
+    ways = ("", ", no cache")
+    return {f"greedy|{name}{way}": x.numpy() for name, x in found.items() for way in ways}
+
+
+def after_padding(case: Case, model: HookedTransformer, tokens: torch.Tensor) -> torch.Tensor:
+    """Run by run, for generate wants a tokenizer to see padding."""
+    mask = torch.tensor(case.prompt_mask)
+    for _ in range(case.new_tokens):
+        with torch.no_grad(), corrections.padding(model, mask):
+            logits = model(tokens, attention_mask=mask)
+        tokens = torch.cat([tokens, logits[:, -1:].argmax(-1)], dim=1)
+        mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+    return tokens

@@ -78,7 +78,7 @@ class Tally:
         ours = dict(np.load(folder / "ours.npz")) | peer.read_back(case, dtype, folder)
         allowed = compare.tolerances(dtype, reference.their_errors)
         for name, error in compare.errors(reference.values, ours, dtype).items():
-            self.note(name, error, allowed.get(compare.quantity_of(name), 0.0), dtype, place)
+            self.note(name, error, allowed.get(compare.family_of(name), 0.0), dtype, place)
 
     def add_defects(self, number: int, case: Case, reference: Reference) -> None:
         self.corrections.update(corrections.WHAT[name] for name in corrections.of(case))
