@@ -55,23 +55,6 @@ void trained(Model& model) {
   check(hooked::induction_loss(model) < 1.5, "it learns what comes again");
 }
 
-void files(const Model& model) {
-  // [files]
-  hooked::save_model(model, "my-model");  // config.json and model.safetensors
-  const auto same = hooked::load_model<float>("my-model");
-  // [end]
-  check(hooked::max_norm(same(tokens) - model(tokens)).item() == 0, "the same bits");
-}
-
-void theirs() {
-  // [theirs]
-  const auto model = hooked::load_model<float>("my-model");   // a directory that Python wrote
-  const auto exact = hooked::load_model<double>("my-model");  // whatever type was saved
-  // [end]
-  const auto error = hooked::cast<double>(model(tokens)) - exact(tokens);
-  check(hooked::max_norm(error).item() < 1e-3, "in float and in double");
-}
-
 void run(const Model& model) {
   // [run]
   const auto logits = model(tokens);  // [batch, pos, d_vocab_out]
@@ -183,7 +166,7 @@ void lens_of(const Model& model) {
   const auto resid = hooked::accumulated_resid(model, cache, {.incl_mid = true, .apply_ln = true});
   const auto lens =  // [component, batch, pos, token]
       hooked::matmul(resid.values, model["unembed.W_U"]) + model["unembed.b_U"];
-  resid.labels;  // 0_pre, 0_mid, 1_pre, 1_mid, final_post
+  resid["0_mid"];  // 0_pre, 0_mid, 1_pre, 1_mid, final_post
   // [end]
   check(resid.labels == std::vector<std::string>{"0_pre", "0_mid", "1_pre", "1_mid", "final_post"},
         "labels");
@@ -210,8 +193,7 @@ void decomposition(const Model& model) {
   // [decomposition]
   const auto cache = model.run_with_cache(tokens).cache;
   const auto parts = hooked::full_resid_decomposition(model, cache);
-  parts.labels;                                   // L0H0, ..., L0N0, ..., embed, pos_embed, bias
-  parts["L1H0"];                                  // [batch, pos, d_model]
+  parts["L1H0"];  // L0H0, ..., L0N0, ..., embed, pos_embed, bias: [batch, pos, d_model]
   const auto sum = hooked::sum(parts.values, 0);  // the stream behind the last block
   // Two neurons of block 0, [batch, pos, neuron, d_model], and all as ln2 of block 1 reads them.
   const auto neurons = hooked::neuron_results(model, cache, 0, {.neurons = {3, 5}});
@@ -247,7 +229,7 @@ void induction(const Model& model) {
 void circuits(const Model& model) {
   // [circuits]
   const auto OV = hooked::OV(model, 1, 0), QK = hooked::QK(model, 1, 0);  // FactoredMatrix
-  OV.AB(), OV.norm(), OV.transpose(), OV.get_corner(3);
+  OV.AB(), OV.norm(), OV.transpose(), OV.get_corner(3), OV.make_even(), OV.collapse_l();
   const auto [U, S, V] = OV.svd();
   const auto eigenvalues = OV.eigenvalues();
   const auto from_token_to_logits =
@@ -255,6 +237,7 @@ void circuits(const Model& model) {
   const auto copying = hooked::copying_score(from_token_to_logits);
   // What the head writes most, as logits: its first three singular vectors, [d_vocab_out, 3].
   const auto directions = hooked::OV_singular_logits(model, 1, 0, 3);
+  hooked::W_in_singular_logits(model, 0, 3), hooked::W_out_singular_logits(model, 0, 3);
   // [end]
   check(eigenvalues.numel() == 16, "as many as d_head");
   note("OV", OV.AB());
@@ -314,8 +297,6 @@ void padding(const Model& model) {
 void coming_from_transformer_lens() {
   auto model = lens::built();
   lens::trained(model);
-  lens::files(model);
-  lens::theirs();
   lens::run(model);
   lens::caches(model);
   lens::hooks(model);
@@ -332,5 +313,6 @@ void coming_from_transformer_lens() {
   lens::processing(model);
   lens::generation(model);
   lens::padding(model);
+  hooked::save_model(model, "lens-model");
   hooked::save_npz(lens::numbers, "lens-numbers.npz");
 }

@@ -2,7 +2,7 @@
 
     coming_from_transformer_lens.py DIRECTORY
 
-DIRECTORY is where the cookbook ran. The model that it trained is read from my-model, and what each
+DIRECTORY is where the cookbook ran. The model that it trained is read from lens-model, and what each
 task finds is compared with lens-numbers.npz. Where transformer_lens or safetensors is missing, or
 transformer_lens is of another version, the exit status is 77.
 """
@@ -277,13 +277,15 @@ def induction(model):
 def circuits(model):
     # [circuits]
     OV, QK = model.OV[1, 0], model.QK[1, 0]
-    OV.AB, OV.norm(), OV.T, OV.get_corner(3)
+    OV.AB, OV.norm(), OV.T, OV.get_corner(3), OV.make_even(), OV.collapse_l()
     U, S, V = OV.svd()
     eigenvalues = OV.eigenvalues
     from_token_to_logits = model.W_E @ OV @ model.W_U
     eigs = from_token_to_logits.eigenvalues
     copying = eigs.real.sum() / eigs.abs().sum()
-    directions = SVDInterpreter(model).get_singular_vectors("OV", 1, 3, head_index=0)
+    interpreter = SVDInterpreter(model)
+    directions = interpreter.get_singular_vectors("OV", 1, 3, head_index=0)
+    interpreter.get_singular_vectors("w_in", 0, 3), interpreter.get_singular_vectors("w_out", 0, 3)
     # [end]
     assert len(eigenvalues) == 16
     same("OV", OV.AB)
@@ -342,9 +344,9 @@ if __name__ == "__main__":
     directory = Path(sys.argv[1])
     train(build())
     ours.update(np.load(directory / "lens-numbers.npz"))
-    model = load(directory / "my-model")
-    save(model, directory / "their-model")
-    model = load(directory / "their-model")
+    model = load(directory / "lens-model")
+    save(model, directory / "their-lens-model")
+    model = load(directory / "their-lens-model")
     for task in (
         run, caches, hooks, gradients, layers, patch, logit_lens, attribution, decomposition,
         detectors, induction, circuits, composition, processing, generation, padding,
