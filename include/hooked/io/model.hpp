@@ -17,9 +17,9 @@ template <Scalar T>
 void save_safetensors(const Parameters<T>& parameters, const std::filesystem::path& path);
 
 /// Reads every parameter from a file; nothing changes if any is missing or has another shape.
-/// Buffers that HookedTransformer saves (attn.mask, attn.IGNORE) are passed over.
-/// Throws FormatError that names the tensor and both shapes, and for tensors that no parameter
-/// wants.
+/// Buffers that HookedTransformer saves (attn.mask, attn.IGNORE, attn.rotary_sin, ...) are passed
+/// over. Throws FormatError that names the tensor and both shapes, and for tensors that no
+/// parameter wants.
 template <Scalar T>
 void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& path);
 
@@ -32,7 +32,7 @@ namespace detail {
 void save_config(const TransformerConfig& config, const std::filesystem::path& directory);
 
 /// A safetensors file. Where there is a config, blocks are as the contract has them: then also the
-/// two constants of each attention that `load_state_dict` asks for.
+/// constants of each attention that `load_state_dict` asks for.
 template <Scalar T>
 void save_weights(const Parameters<T>& parameters, const TransformerConfig* config,
                   const std::filesystem::path& path);
