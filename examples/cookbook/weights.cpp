@@ -90,7 +90,8 @@ void compose(const hooked::Transformer<float>& model) {
 void read_weights() {
   circuits_as_factors(repeater());
   where_heads_look(repeater());
-  process(repeater(), twice_12(4));
-  step_by_step(repeater(), twice_12(4));
+  const auto twice = hooked::repeated_tokens(repeater(), {.batch = 4});
+  process(repeater(), twice);
+  step_by_step(repeater(), twice);
   compose(repeater());
 }
