@@ -16,8 +16,6 @@ const hooked::Transformer<float>& largest_digit();
 
 /// Two attention-only layers that learnt sequences which repeat.
 const hooked::Transformer<float>& repeater();
-/// `count` sequences of 12 random tokens, 0 to 23, twice.
-hooked::Tensor<hooked::Token> twice_12(hooked::Index count);
 
 // The recipes, by file.
 void look_inside();        // inside.cpp

@@ -198,6 +198,43 @@ void lens_caches(const hooked::Transformer<float>& model) {
   check(slopes.cache["z0_grad"].shape() == cache.at("z", 0).shape(), "a gradient");
 }
 
+void lens_analyses(const hooked::Transformer<float>& model) {
+  const hooked::Tensor<hooked::Token> tokens({1, 4}, {2, 7, 5, 10});
+  const auto [logits, cache] = model.run_with_cache(tokens);
+  // [lens_analyses]
+  // py: resid, labels = cache.accumulated_resid(incl_mid=True, apply_ln=True, return_labels=True)
+  const auto resid = hooked::accumulated_resid(model, cache, {.incl_mid = true, .apply_ln = true});
+  // py: resid[labels.index("0_mid")]
+  resid["0_mid"];
+  // py: cache.decompose_resid(layer=1, mode="attn", pos_slice=-1)
+  const auto layers = hooked::decompose_resid(
+      model, cache, {.layer = 1, .mode = hooked::ResidMode::attn, .positions = {-1}});
+  // py: cache.stack_head_results(layer=1, incl_remainder=True)
+  const auto heads = hooked::stack_head_results(model, cache, {.layer = 1, .incl_remainder = true});
+  // py: cache.compute_head_results(), then cache["result", 0]
+  const auto results = hooked::head_results(model, cache, 0);
+  // py: cache.get_neuron_results(0, neuron_slice=[3, 5])
+  const auto neurons = hooked::neuron_results(model, cache, 0, {.neurons = {3, 5}});
+  // py: cache.stack_neuron_results(layer=1, apply_ln=True)
+  const auto normed = hooked::stack_neuron_results(model, cache, {.layer = 1, .apply_ln = true});
+  // py: cache.get_full_resid_decomposition(expand_neurons=False)
+  const auto parts = hooked::full_resid_decomposition(model, cache, {.expand_neurons = false});
+  // py: cache.apply_ln_to_stack(stack, layer=1, mlp_input=True)
+  const auto read =
+      hooked::apply_ln_to_stack(model, cache, layers, {.layer = 1, .mlp_input = true});
+  // py: cache.logit_attrs(stack, tokens=7, incorrect_tokens=5)
+  const auto attrs = hooked::logit_attrs(model, cache, parts, {.tokens = 7, .incorrect_tokens = 5});
+  // py: detect_head(model, text, "previous_token_head", exclude_bos=True)
+  const auto scores =
+      hooked::detect_head(model, tokens, hooked::HeadKind::previous_token, {.exclude_bos = true});
+  // [end]
+  check(resid.labels.back() == "final_post" && layers.labels.back() == "0_attn_out", "labels");
+  check(heads.labels.size() == 3 && heads.labels.back() == "remainder", "heads");
+  check(results.shape() == hooked::Shape{1, 4, 2, 32} && neurons.size(2) == 2, "results");
+  check(normed.normalized && read.normalized && attrs.size(0) == 9, "norms");
+  check(scores.shape() == hooked::Shape{2, 2} && logits.rank() == 3, "[layer, head]");
+}
+
 void lens_hooks(hooked::Transformer<float> model) {
   const hooked::Tensor<hooked::Token> tokens({1, 4}, {2, 7, 5, 10});
   const hooked::Tensor<hooked::Token> corrupted({1, 4}, {2, 3, 5, 10});
@@ -241,5 +278,6 @@ void guides() {
   torch_training(largest_digit(), digits());
   lens_runs();
   lens_caches(largest_digit());
+  lens_analyses(largest_digit());
   lens_hooks(largest_digit());
 }

@@ -26,51 +26,65 @@ void attention_patterns(const hooked::Transformer<float>& model) {
 
 void logit_lens(const hooked::Transformer<float>& model) {
   // [logit_lens]
-  const auto [logits, cache] =
-      model.run_with_cache(prompt, {.names = {"blocks.*.hook_resid_post"}});
-  const hooked::Index n_layers = model.config().n_layers;
-  for (int layer = 0; layer < n_layers; ++layer) {
-    // The final norm and the unembedding, after this block already.
-    const auto lens = model.run_from_layer(n_layers, cache.at("resid_post", layer));
-    std::cout << "after block " << layer << ": " << hooked::argmax(lens.select(1, 3), -1) << "\n";
+  const auto [logits, cache] = model.run_with_cache(prompt, {.names = {"blocks.*.hook_resid_*"}});
+  // At "=", the stream before and between all layers, each through the final norm of its own.
+  const auto stack = hooked::accumulated_resid(
+      model, cache, {.incl_mid = true, .apply_ln = true, .positions = {3}});
+  const auto lens = hooked::einsum("cbpd,dv->cbpv", stack.values, model["unembed.W_U"]) +
+                    model["unembed.b_U"];  // [component, batch, pos, token]
+  for (std::size_t i = 0; i < stack.labels.size(); ++i) {
+    const auto says = hooked::argmax(lens.select(0, hooked::Index(i)), -1);
+    std::cout << stack.labels[i] << ": " << says.item() << "\n";
   }
   // [end]
-  const auto last = model.run_from_layer(n_layers, cache.at("resid_post", -1));
-  const auto first = model.run_from_layer(n_layers, cache.at("resid_post", 0));
-  check(hooked::max_norm(last - logits).item() < 1e-4f, "after all blocks it is the model");
-  check(hooked::max_norm(first - logits).item() > 0.1f, "after one block it is not");
+  const auto last = lens.select(0, -1), real = logits.slice(1, 3, 4);
+  check(hooked::max_norm(last - real).item() < 1e-4f, "after all blocks it is the model");
+  check(hooked::max_norm(lens.select(0, 2) - real).item() > 0.1f, "after one block it is not");
 }
 
 void direct_logit_attribution(const hooked::Transformer<float>& model) {
   // [attribution]
-  // Which parts of the stream at "=" speak for 7 and against 5? The model has LNPre norms: a part
-  // is centred and divided by the scale that the whole stream has.
-  const auto [logits, cache] = model.run_with_cache(
-      prompt, {.names = {"hook_embed", "hook_pos_embed", "blocks.*.attn.hook_result",
-                         "blocks.*.hook_mlp_out", "ln_final.hook_scale"}});
-  const hooked::Tensor<float> W_U(model["unembed.W_U"]), b_U(model["unembed.b_U"]);
-  const auto direction = W_U.select(1, 7) - W_U.select(1, 5);  // [d_model]
-  const float scale = cache["ln_final.hook_scale"](0, 3, 0);
-  const auto part = [&](hooked::View<const float> x) {  // x [d_model]
-    return hooked::sum((x - hooked::mean(x)) * direction).item() / scale;
-  };
-  float total = part(cache["hook_embed"].select(0, 0).select(0, 3)) +
-                part(cache["hook_pos_embed"].select(0, 0).select(0, 3)) + b_U(7) - b_U(5);
-  for (int layer = 0; layer < 2; ++layer) {
-    for (int head = 0; head < 2; ++head) {
-      const float of_head =
-          part(cache.at("result", layer).select(0, 0).select(0, 3).select(0, head));
-      std::cout << "head " << layer << "." << head << ": " << of_head << "\n";
-      total += of_head;
-    }
-    const float of_mlp = part(cache.at("mlp_out", layer).select(0, 0).select(0, 3));
-    std::cout << "mlp " << layer << ": " << of_mlp << "\n";
-    total += of_mlp + part(model[hooked::text("blocks.", layer, ".attn.b_O")]);
+  // Which heads and MLPs speak for 7 and against 5 at "="?
+  const auto [logits, cache] = model.run_with_cache(prompt);
+  const hooked::LogitAttrsOptions seven_not_five{.tokens = 7, .incorrect_tokens = 5};
+  const auto heads = hooked::stack_head_results(model, cache, {.positions = {3}});
+  const auto by_head = hooked::logit_attrs(model, cache, heads, seven_not_five);
+  for (std::size_t i = 0; i < heads.labels.size(); ++i) {
+    std::cout << heads.labels[i] << ": " << by_head(hooked::Index(i), 0, 0) << "\n";
   }
+  const auto layers = hooked::decompose_resid(model, cache, {.positions = {3}});
+  const auto by_layer = hooked::logit_attrs(model, cache, layers, seven_not_five);
+  std::cout << "MLP of block 1: " << by_layer(5, 0, 0) << "\n";  // layers.labels[5]: 1_mlp_out
   // [end]
-  const float whole = logits(0, 3, 7) - logits(0, 3, 5);
+  const auto b_U = model["unembed.b_U"];
+  const float whole = logits(0, 3, 7) - logits(0, 3, 5) - (b_U(7) - b_U(5));
+  check(layers.labels[5] == "1_mlp_out" && heads.labels[1] == "L0H1", "labels");
   check(whole > 1, "the model says 7");
-  check(std::abs(total - whole) < 1e-3f * std::abs(whole), "the parts add up to the logits");
+  // The norms are LNPre, which have no weight and bias.
+  check(std::abs(hooked::sum(by_layer).item() - whole) < 1e-3f * whole, "layers sum to the logits");
+}
+
+void full_decomposition(const hooked::Transformer<float>& model) {
+  // [decomposition]
+  // The stream before block 1 at "=" as heads, neurons, embeddings and biases; and which neuron of
+  // block 0 moves it most along the direction in which the digits' unembeddings rise.
+  const auto cache = model.run_with_cache(prompt).cache;
+  const auto parts = hooked::full_resid_decomposition(model, cache, {.layer = 1, .positions = {3}});
+  std::cout << parts.labels.front() << " to " << parts.labels.back()
+            << ", of head L0H1: " << hooked::l2_norm(parts["L0H1"]).item() << "\n";
+  const auto W_U = model["unembed.W_U"];
+  const hooked::Tensor<float> up = W_U.select(1, 9) - W_U.select(1, 0);  // [d_model]
+  const auto neurons = hooked::stack_neuron_results(
+      model, cache, {.layer = 1, .positions = {3}, .project_output_onto = up});
+  const auto most = hooked::argmax(neurons.values, 0).item();  // of [neuron, batch, pos]
+  std::cout << neurons.labels[std::size_t(most)] << "\n";
+  // [end]
+  const auto stream = cache["resid_pre1"].slice(1, 3, 4);
+  check(hooked::max_norm(hooked::sum(parts.values, 0) - stream).item() < 1e-4f, "it is a sum");
+  check(parts.labels.size() == 2 + 64 + 3 && parts.labels.back() == "bias", "labels");
+  const auto one = hooked::neuron_results(model, cache, 0, {.neurons = {most}, .positions = {3}});
+  check(std::abs(hooked::sum(one * up).item() - hooked::max(neurons.values).item()) < 1e-4f,
+        "neuron by neuron it is the same");
 }
 
 void circuits(const hooked::Transformer<float>& model) {
@@ -89,25 +103,38 @@ void circuits(const hooked::Transformer<float>& model) {
   check(hooked::max(copying).item() > 1, "a head of block 1 copies tokens");
 }
 
-void induction_scores(const hooked::Transformer<float>& model) {
-  // [induction]
-  // 12 random tokens, twice: how much does each head attend from a token to the one that followed
-  // it the first time?
-  const hooked::Tensor<hooked::Token> tokens = twice_12(50);
-  const auto cache =
-      model.run_with_cache(tokens, {.names = {"blocks.*.attn.hook_pattern"}, .logits = false})
-          .cache;
-  hooked::Tensor<float> scores({2, 4});  // [layer, head]
-  for (int layer = 0; layer < 2; ++layer) {
-    for (int p = 12; p < 24; ++p) {
-      const auto here = cache.at("pattern", layer).select(2, p).select(2, p - 11);  // [batch, head]
-      scores.select(0, layer).array() += hooked::mean(here, 0).array() / 12.0f;
-    }
-  }
-  std::cout << "induction scores: " << scores << "\n";
+void head_detectors(const hooked::Transformer<float>& model) {
+  // [detectors]
+  // How much of its attention does each head spend on the token before, and on what followed the
+  // last time? [layer, head], a mean over the sequences.
+  const auto tokens = hooked::repeated_tokens(model, {.batch = 50});
+  const hooked::DetectHeadOptions options{.exclude_bos = true};
+  std::cout << hooked::detect_head(model, tokens, hooked::HeadKind::previous_token, options) << "\n"
+            << hooked::detect_head(model, tokens, hooked::HeadKind::induction, options) << "\n";
+  // A pattern of one's own: the token two before.
+  hooked::Tensor<double> two_before({24, 24});
+  for (int query = 2; query < 24; ++query) two_before(query, query - 2) = 1;
+  std::cout << hooked::detect_head(model, tokens, two_before) << "\n";
   // [end]
+  const auto induction = hooked::detect_head(model, tokens, hooked::HeadKind::induction, options);
+  const auto best = hooked::max(induction, 1);
+  check(best(1) > 0.3 && best(0) < best(1), "block 1 has an induction head");
+  const auto D = hooked::detection_matrix(hooked::HeadKind::induction, tokens.select(0, 0));
+  check(D(13, 2) == 1, "behind the first appearance of the token");
+}
+
+void induction(const hooked::Transformer<float>& model) {
+  // [induction]
+  // Random tokens, twice: how much does each head attend from a token to the one that followed it
+  // the first time, and how well is the second half predicted?
+  const hooked::RepeatedTokensOptions twice{.batch = 50, .period = 12};
+  std::cout << "induction scores: " << hooked::induction_scores(model, twice) << "\n"
+            << "loss of the second half: " << hooked::induction_loss(model, twice) << "\n";
+  // [end]
+  const auto scores = hooked::induction_scores(model, twice);
   const auto best = hooked::max(scores, 1);
-  check(best(1) > 0.5f && best(0) < best(1), "block 1 has an induction head");
+  check(best(1) > 0.5 && best(0) < best(1), "block 1 has an induction head");
+  check(hooked::induction_loss(model, twice) < 1.0, "it predicts, out of 24 tokens");
 }
 
 void gradients(const hooked::Transformer<float>& model) {
@@ -157,8 +184,10 @@ void look_inside() {
   attention_patterns(largest_digit());
   logit_lens(largest_digit());
   direct_logit_attribution(largest_digit());
+  full_decomposition(largest_digit());
   gradients(largest_digit());
   probe(largest_digit());
   circuits(repeater());
-  induction_scores(repeater());
+  head_detectors(repeater());
+  induction(repeater());
 }

@@ -53,17 +53,6 @@ const hooked::Transformer<float>& largest_digit() {
   return learnt;
 }
 
-hooked::Tensor<hooked::Token> twice_12(hooked::Index count) {
-  hooked::Random random(hooked::Seed{7});
-  hooked::Tensor<hooked::Token> tokens({count, 24});
-  for (hooked::Index i = 0; i < count; ++i) {
-    for (hooked::Index p = 0; p < 24; ++p) {
-      tokens(i, p) = p < 12 ? static_cast<hooked::Token>(random.below(24)) : tokens(i, p - 12);
-    }
-  }
-  return tokens;
-}
-
 const hooked::Transformer<float>& repeater() {
   static const hooked::Transformer<float> learnt = [] {
     hooked::TransformerConfig config{.n_layers = 2, .d_model = 64, .n_ctx = 24, .d_head = 16};

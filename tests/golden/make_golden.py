@@ -95,13 +95,25 @@ def gradients_of(firings, split_ln1):
     return torch.nan_to_num(all_of_them[-1] if split_ln1 else sum(all_of_them), nan=0.0)
 
 
-def golden(mask=None, **changes):
-    config = {**SMALL, **changes}
+def model_of(config):
     model = HookedTransformer(HookedTransformerConfig(**config, dtype=torch.float64, device="cpu"))
     with torch.no_grad():
         for p, (name, parameter) in enumerate(sorted(model.named_parameters())):
             values = [parameter_value(name, p, i) for i in range(parameter.numel())]
             parameter.copy_(torch.tensor(values, dtype=torch.float64).reshape(parameter.shape))
+    return model
+
+
+def made_with():
+    return (
+        f"transformer-lens {importlib.metadata.version('transformer-lens')}, "
+        f"torch {importlib.metadata.version('torch')}"
+    )
+
+
+def golden(mask=None, **changes):
+    config = {**SMALL, **changes}
+    model = model_of(config)
 
     firings = {}
 
@@ -116,8 +128,7 @@ def golden(mask=None, **changes):
     loss.backward()
     split = config.get("use_split_qkv_input", False)
     return {
-        "made_with": f"transformer-lens {importlib.metadata.version('transformer-lens')}, "
-        f"torch {importlib.metadata.version('torch')}",
+        "made_with": made_with(),
         "config": config,
         "tokens": TOKENS,
         "attention_mask": mask,

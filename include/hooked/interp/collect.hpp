@@ -61,7 +61,9 @@ CachedRun<T> collect_at(const Transformer<T>& model, View<const Token> tokens, T
     }
   }
   ActivationCache<T> cache;
-  for (std::size_t i = 0; i < names.size(); ++i) cache.insert(names[i], std::move(kept[i]));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    cache.insert(model.sites()[model.sites().find(names[i])].name, std::move(kept[i]));
+  }
   return {std::move(logits), std::move(cache)};
 }
 
