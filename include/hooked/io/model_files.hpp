@@ -29,6 +29,14 @@ std::vector<NamedTensor> named_tensors(const Parameters<T>& parameters) {
   return tensors;
 }
 
+/// Whether HookedTransformer's state_dict has this name for a constant, which is no parameter.
+inline bool is_buffer(const std::string& name) {
+  for (const char* const constant : {".mask", ".IGNORE", ".rotary_sin", ".rotary_cos"}) {
+    if (name.ends_with(constant)) return true;
+  }
+  return false;
+}
+
 template <Scalar T>
 void save_weights(const Parameters<T>& parameters, const TransformerConfig* config,
                   const std::filesystem::path& path) {
@@ -64,9 +72,9 @@ void save_safetensors(const Parameters<T>& parameters, const std::filesystem::pa
 template <Scalar T>
 void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& path) {
   const SafetensorsFile file(path);
-  Parameters<T> loaded = parameters;
+  std::vector<std::string> found;
   for (const std::string& name : file.names()) {
-    if (name.ends_with(".mask") || name.ends_with(".IGNORE")) continue;
+    if (detail::is_buffer(name)) continue;
     if (!parameters.contains(name)) {
       fail<FormatError>(path.string(), ": the model has no parameter \"", name,
                         "\"; the nearest are: ", nearest_names(name, parameters.names()));
@@ -76,14 +84,15 @@ void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& pa
       fail<FormatError>(path.string(), ": \"", name, "\" is ", file.shape(name),
                         ", the model's is ", expected);
     }
-    loaded.set(name, file.read<T>(name));
+    check_readable<T>(file.dtype(name), file.where(name));
+    found.push_back(name);
   }
   for (const std::string& name : parameters.names()) {
     if (!file.contains(name)) {
       fail<FormatError>(path.string(), ": the parameter \"", name, "\" is missing");
     }
   }
-  parameters = std::move(loaded);
+  for (const std::string& name : found) file.read_into(name, parameters[name]);
 }
 
 inline TransformerConfig load_config(const std::filesystem::path& path) {
