@@ -168,6 +168,11 @@ TransformerConfig gpt_neox_config(const TheirKeys<Json>& keys) {
   keys.read({"use_parallel_residual"}, c.parallel_attn_mlp);
   keys.read({"initializer_range"}, c.initializer_range);
   keys.read({"tie_word_embeddings"}, c.tied_embeddings);
+  bool attention_bias = true;
+  keys.read({"attention_bias"}, attention_bias);
+  if (!attention_bias) {
+    fail<ConfigError>(keys.label(), ": \"attention_bias\" is false, which is not offered");
+  }
   set_d_head(keys, c);
   read_rotation(keys, c);
   return c;
@@ -211,9 +216,8 @@ TransformerConfig hugging_face_config(const Json& json, const std::string& label
   const detail::TheirKeys<Json> keys(json, label);
   const HuggingFaceFamily family = hugging_face_family(json, label);
   keys.refuse_unless("quantization_config");
-  const TransformerConfig config = family == HuggingFaceFamily::gpt2
-                                       ? detail::gpt2_config(keys)
-                                       : detail::gpt_neox_config(keys);
+  const TransformerConfig config =
+      family == HuggingFaceFamily::gpt2 ? detail::gpt2_config(keys) : detail::gpt_neox_config(keys);
   try {
     return config.resolved();
   } catch (const ConfigError& error) {

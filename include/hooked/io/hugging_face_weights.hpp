@@ -37,8 +37,6 @@ class Placements {
       gpt_neox();
     }
   }
-  Placements(const Placements&) = delete;  // the functions point here
-  Placements& operator=(const Placements&) = delete;
 
   auto begin() const { return all_.begin(); }
   auto end() const { return all_.end(); }
@@ -100,7 +98,8 @@ class Placements {
     as_it_is("wpe.weight", (*model_)["pos_embed.W_pos"]);
     norm("ln_f", "ln_final");
     unembedding("lm_head.weight");
-    const Index heads_here = config().n_heads, d_head = config().d_head, width = heads_here * d_head;
+    const Index heads_here = config().n_heads, d_head = config().d_head,
+                width = heads_here * d_head;
     for (Index l = 0; l < config().n_layers; ++l) {
       const std::string theirs = text("h.", l, "."), ours = text("blocks.", l, ".");
       norm(theirs + "ln_1", ours + "ln1");
@@ -115,13 +114,13 @@ class Placements {
               copy(parts.select(1, part), W.slice(0, first, first + n));
             }
           }};
-      all_[theirs + "attn.c_attn.bias"] = {
-          {3 * width}, [=](Index first, View<const T> rows) {
-            for (Index i = 0; i < rows.size(0); ++i) {
-              const Index r = first + i;
-              qkv.b[static_cast<std::size_t>(r / width)](r % width / d_head, r % d_head) = rows(i);
-            }
-          }};
+      all_[theirs + "attn.c_attn.bias"] = {{3 * width}, [=](Index first, View<const T> rows) {
+                                             for (Index i = 0; i < rows.size(0); ++i) {
+                                               const Index r = first + i;
+                                               qkv.b[static_cast<std::size_t>(r / width)](
+                                                   r % width / d_head, r % d_head) = rows(i);
+                                             }
+                                           }};
       as_it_is(theirs + "attn.c_proj.weight", W_O(ours));
       as_it_is(theirs + "attn.c_proj.bias", (*model_)[ours + "attn.b_O"]);
       as_it_is(theirs + "mlp.c_fc.weight", (*model_)[ours + "mlp.W_in"]);
