@@ -9,6 +9,7 @@
 #include "hooked/io/json.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/io/safetensors_shards.hpp"
+#include "hooked/nn/config.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {

@@ -12,6 +12,7 @@
 
 #include "hooked/core/names.hpp"
 #include "hooked/io/hugging_face_config.hpp"
+#include "hooked/io/safetensors.hpp"
 #include "hooked/io/safetensors_shards.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/transformer.hpp"
