@@ -62,9 +62,7 @@ class Tally:
         self.corrections: Counter[str] = Counter()
         self.compared: set[int] = set()
 
-    def add(
-        self, number: int, case: Case, dtype: str, folder: Path, reference: Reference
-    ) -> None:
+    def add(self, number: int, case: Case, dtype: str, folder: Path, reference: Reference) -> None:
         place = f"configuration {number}, {dtype}"
         if (folder / "refused.txt").exists():
             if dtype == "float64":
@@ -153,8 +151,12 @@ def report(n: int, seed: int, found: Tally) -> dict:
 
 
 def show(result: dict) -> None:
-    print(f"seed {result['seed']}: {result['compared']} of {result['configurations']} configurations,")
-    print(f"{result['comparisons']} comparisons, {len(result['out of tolerance'])} out of tolerance")
+    print(
+        f"seed {result['seed']}: {result['compared']} of {result['configurations']} configurations,"
+    )
+    print(
+        f"{result['comparisons']} comparisons, {len(result['out of tolerance'])} out of tolerance"
+    )
     for quantity, worst in result["worst"].items():
         print(f"  {worst['error']:8.1e}  {quantity}: {worst['at']}")
     for reason, count in result["refused"].items():
