@@ -1,4 +1,4 @@
-"""HookedTransformer's analyses of cached activations, for the calls that analyses.hpp makes, too."""
+"""HookedTransformer's analyses of cached activations, for the calls that analyses.hpp makes."""
 
 import torch
 from transformer_lens import ActivationCache, HookedTransformer
@@ -75,7 +75,13 @@ def calls_of_detection(model: HookedTransformer, length: int) -> list[dict]:
     if model.cfg.attention_dir != "causal" or length >= model.cfg.n_ctx:
         return []
     return [
-        named("detect_head", kind=kind, exclude_bos=bos, exclude_current_token=current, error_measure=m)
+        named(
+            "detect_head",
+            kind=kind,
+            exclude_bos=bos,
+            exclude_current_token=current,
+            error_measure=m,
+        )
         for kind in KINDS
         for bos, current in ((False, False), (True, False), (False, True))
         for m in ("mul", "abs")

@@ -5,8 +5,8 @@ import numpy as np
 from processing import is_sign_free
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5}
-# Where HookedTransformer's own float32 is far from its float64 (a norm of nearly equal numbers), ours
-# may be this many times as far: theirs is one draw of what rounding does.
+# Where HookedTransformer's own float32 is far from its float64 (a norm of nearly equal numbers),
+# ours may be this many times as far: theirs is one draw of what rounding does.
 OF_THEIR_ERROR = 16
 # Scores that are rounded, to what: in float32 they may fall to the other side.
 GRAINS = {"detect_head, abs": 1e-3}

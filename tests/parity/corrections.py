@@ -8,24 +8,43 @@ import torch
 from transformer_lens import ActivationCache, HookedTransformer
 
 WHAT = {
-    "D7, D9": "D7, D9: accumulated_bias adds up in float32, and wants MLPs: it is added up in the model's "
-    "dtype, of the layers that there are",
+    "D7, D9": (
+        "D7, D9: accumulated_bias adds up in float32, and wants MLPs: it is added up in the "
+        "model's dtype, of the layers that there are"
+    ),
     "D10": "D10: shortformer: decompositions have pos_embed, which is not in the stream: left out",
-    "D11": "D11: stack_head_results(layer=0, incl_remainder=True) has the final stream for a remainder: "
-    "it is what was embedded",
-    "D16": "D16: generate with a key-value cache and no tokenizer takes wrong positions: it goes "
-    "without, and ours goes both ways",
-    "D18": "D18: use_split_qkv_input: the scale of ln1 has an axis of heads, and does not broadcast: it "
-    "has none",
-    "final norm": "final_rms: apply_ln centres before the final norm, too, which does not: it does not",
-    "no norms": "normalization_type None: apply_ln of a projection looks for a scale: there is none to "
-    "apply",
-    "alibi table": "ALiBi: a run that is shorter than an earlier one takes the wrong rows of the table: "
-    "it is made anew for each run",
+    "D11": (
+        "D11: stack_head_results(layer=0, incl_remainder=True) has the final stream for a "
+        "remainder: it is what was embedded"
+    ),
+    "D16": (
+        "D16: generate with a key-value cache and no tokenizer takes wrong positions: it "
+        "goes without, and ours goes both ways"
+    ),
+    "D18": (
+        "D18: use_split_qkv_input: the scale of ln1 has an axis of heads, and does not "
+        "broadcast: it has none"
+    ),
+    "final norm": (
+        "final_rms: apply_ln centres before the final norm, too, which does not: it does "
+        "not"
+    ),
+    "no norms": (
+        "normalization_type None: apply_ln of a projection looks for a scale: there is none "
+        "to apply"
+    ),
+    "alibi table": (
+        "ALiBi: a run that is shorter than an earlier one takes the wrong rows of the "
+        "table: it is made anew for each run"
+    ),
     "hook_tokens": "hook_tokens has no gradient: it is 0",
-    "hook_attn_in": "with use_split_qkv_input, q, k and v do not come from hook_attn_in: ours do, and "
-    "its gradient is the sum of theirs",
-    "padding, both directions": "bidirectional attention does not hide padded keys: they are hidden",
+    "hook_attn_in": (
+        "with use_split_qkv_input, q, k and v do not come from hook_attn_in: ours do, and "
+        "its gradient is the sum of theirs"
+    ),
+    "padding, both directions": (
+        "bidirectional attention does not hide padded keys: they are hidden"
+    ),
 }
 
 
@@ -50,7 +69,10 @@ def forget_alibi(attention, _) -> None:
 
 def can_use_cache(config) -> bool:
     """Where a key-value cache gives the same: no key sees what comes after it."""
-    return config.attention_dir == "causal" and config.positional_embedding_type in ("rotary", "alibi")
+    return config.attention_dir == "causal" and config.positional_embedding_type in (
+        "rotary",
+        "alibi",
+    )
 
 
 def padding(model: HookedTransformer, mask: torch.Tensor | None) -> AbstractContextManager:

@@ -44,8 +44,8 @@ class Case:
 
 
 def sizes(r: random.Random) -> dict:
-    """Small, and often equal where they need not be. (Three numbers less their mean lie on a circle:
-    there a norm is all rounding too often.)"""
+    """Small, and often equal where they need not be. (Three numbers less their mean lie on a
+    circle: there a norm is all rounding too often.)"""
     d_model = r.choice([4, 5, 6, 8, 9, 12])
     d_vocab = r.choice([d_model, r.randint(5, 11)])
     return {

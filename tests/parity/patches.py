@@ -17,7 +17,11 @@ def heads(count: int) -> list[Index]:
 
 
 def patched(
-    model: HookedTransformer, tokens: torch.Tensor, name: str, places: list[Index], value: torch.Tensor
+    model: HookedTransformer,
+    tokens: torch.Tensor,
+    name: str,
+    places: list[Index],
+    value: torch.Tensor,
 ) -> torch.Tensor:
     """Runs of `tokens` [1, pos] with `value` at each place: the first logit against the second."""
 
@@ -52,5 +56,7 @@ def values(model: HookedTransformer, tokens: torch.Tensor) -> dict[str, torch.Te
             of_blocks.append(patched(model, corrupted, name, places, cache[name]))
         rows = torch.stack(of_blocks)
         whole = site == "resid_pre"  # a table in hooked, too
-        found[f"patching|{'patch_resid_pre' if whole else site}"] = rows if whole else rows.flatten()
+        found[f"patching|{'patch_resid_pre' if whole else site}"] = (
+            rows if whole else rows.flatten()
+        )
     return found

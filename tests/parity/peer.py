@@ -79,7 +79,9 @@ def write(case: Case, dtype: str, folder: Path) -> None:
     save_file(inputs, folder / "inputs.safetensors")
     facts = {
         "dtype": dtype,
-        "optional_sites": [s for key, sites in OPTIONAL_SITES.items() if case.config[key] for s in sites],
+        "optional_sites": [
+            s for key, sites in OPTIONAL_SITES.items() if case.config[key] for s in sites
+        ],
         "new_tokens": case.new_tokens,
         "middle_layer": model.cfg.n_layers // 2,
         "middle_position": middle_position(tokens),
@@ -171,8 +173,8 @@ def earlier_calls(name: str, calls: list[torch.Tensor]) -> Values:
 
 
 def site_gradient(name: str, calls: list[torch.Tensor], config) -> torch.Tensor:
-    """Where q, k and v read the same normalized input, its gradients add up; where each has its own,
-    the last call is kept, as its value is."""
+    """Where q, k and v read the same normalized input, its gradients add up; where each has its
+    own, the last call is kept, as its value is."""
     of_calls = [torch.zeros_like(x) if x.grad is None else x.grad for x in calls]
     total = of_calls[-1] if are_separate(name, config) else sum(of_calls)
     # A query that sees no key has the pattern 0; its scores get no gradient (there: NaN).

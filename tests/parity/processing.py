@@ -65,9 +65,12 @@ def defect_of(step: str, config) -> str | None:
         "D2": folds and config.d_vocab_out == d_model,
         "D2, also where d_vocab is d_model": folds and takes_output_for_input,
         "folding centres W_U where the final norm does not (final_rms)": folds and config.final_rms,
-        "D4": step == "center_writing_weights" and config.positional_embedding_type == "shortformer",
+        "D4": step == "center_writing_weights"
+        and config.positional_embedding_type == "shortformer",
         "D6": folds and mlp and config.act_fn == "solu",
-        "D6, also solu_ln with RMS": folds and mlp and config.act_fn == "solu_ln"
+        "D6, also solu_ln with RMS": folds
+        and mlp
+        and config.act_fn == "solu_ln"
         and config.normalization_type == "RMS",
         "center_unembed takes the wrong axis where d_vocab is d_model": step == "center_unembed"
         and takes_output_for_input,
@@ -93,7 +96,9 @@ def kept_logits(step: str, before: torch.Tensor) -> torch.Tensor:
 
 def is_sign_free(step: str, name: str) -> bool:
     """Columns of singular vectors, each known but for its sign."""
-    return step.startswith("refactor") and name.rpartition(".")[2] in "W_Q b_Q W_K b_K W_V W_O".split()
+    return (
+        step.startswith("refactor") and name.rpartition(".")[2] in "W_Q b_Q W_K b_K W_V W_O".split()
+    )
 
 
 def weights_of(step: str, model: HookedTransformer) -> State:
@@ -106,7 +111,9 @@ def weights_of(step: str, model: HookedTransformer) -> State:
     return found
 
 
-def taken(step: str, state: State, model: HookedTransformer, folded: bool) -> HookedTransformer | None:
+def taken(
+    step: str, state: State, model: HookedTransformer, folded: bool
+) -> HookedTransformer | None:
     """The model after a step; None where upstream fails."""
     try:
         return with_weights(model, take(step, state, model.cfg), folded)

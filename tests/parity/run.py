@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
+from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,7 @@ class Tally:
         self.corrections: Counter[str] = Counter()
         self.compared: set[int] = set()
 
-    def add(
-        self, number: int, case: Case, dtype: str, folder: Path, reference: Reference
-    ) -> None:
+    def add(self, number: int, case: Case, dtype: str, folder: Path, reference: Reference) -> None:
         place = f"configuration {number}, {dtype}"
         if (folder / "refused.txt").exists():
             if dtype == "float64":
@@ -109,7 +108,11 @@ def reason(refusal: str) -> str:
     return re.sub(r"-?\d+(\.\d+)?", "N", without_folder(refusal))
 
 
-def reference(case: Case) -> Reference:
+def prepare(task: tuple[int, Case, Path]) -> Reference:
+    """Writes a case, and says what is to come out of it."""
+    number, case, folder = task
+    for dtype in DTYPES:
+        peer.write(case, dtype, folder / f"{number}-{dtype}")
     values, wrong = peer.expected(case)
     their_errors = compare.errors(values, peer.expected(case, "float32")[0], "float32")
     defect = processing.defect_of(wrong, peer.model_of(case, "float64").cfg) if wrong else None
@@ -148,8 +151,12 @@ def report(n: int, seed: int, found: Tally) -> dict:
 
 
 def show(result: dict) -> None:
-    print(f"seed {result['seed']}: {result['compared']} of {result['configurations']} configurations,")
-    print(f"{result['comparisons']} comparisons, {len(result['out of tolerance'])} out of tolerance")
+    print(
+        f"seed {result['seed']}: {result['compared']} of {result['configurations']} configurations,"
+    )
+    print(
+        f"{result['comparisons']} comparisons, {len(result['out of tolerance'])} out of tolerance"
+    )
     for quantity, worst in result["worst"].items():
         print(f"  {worst['error']:8.1e}  {quantity}: {worst['at']}")
     for reason, count in result["refused"].items():
@@ -165,10 +172,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.keep or Path(scratch)
         cases = [draw(given.seed * 1_000_000 + number) for number in range(given.n)]
-        for number, case in enumerate(cases):
-            for dtype in DTYPES:
-                peer.write(case, dtype, folder / f"{number}-{dtype}")
-        references = [reference(case) for case in cases]
+        with Pool() as pool:
+            tasks = [(number, case, folder) for number, case in enumerate(cases)]
+            references = pool.map(prepare, tasks, chunksize=4)
         subprocess.run([given.program, folder], check=True)
         result = report(given.n, given.seed, tally(cases, references, folder))
     show(result)
