@@ -14,7 +14,7 @@ WHAT = {
     "D11": "D11: stack_head_results(layer=0, incl_remainder=True) has the final stream for a remainder: "
     "it is what was embedded",
     "D16": "D16: generate with a key-value cache and no tokenizer takes wrong positions: it goes "
-    "without",
+    "without, and ours goes both ways",
     "D18": "D18: use_split_qkv_input: the scale of ln1 has an axis of heads, and does not broadcast: it "
     "has none",
     "final norm": "final_rms: apply_ln centres before the final norm, too, which does not: it does not",

@@ -1,5 +1,5 @@
-// What hooked computes of the cases that peer.py wrote: ours.npz in each folder, or refused.txt, or
-// failed.txt with a line for each part that threw.
+// What hooked computes of the cases that peer.py wrote: ours.npz in each folder and saved/, the model
+// as hooked writes it; or refused.txt, or failed.txt with a line for each part that threw.
 //
 //   parity FOLDER    FOLDER/*/ has config.json, model.safetensors, inputs.safetensors and case.json
 #include <algorithm>
@@ -36,11 +36,13 @@ void compute(const std::filesystem::path& folder, const Inputs& inputs) {
   part("losses", losses<T>);
   part("parameter gradients", parameter_gradients<T>);
   part("stretches", stretches<T>);
+  part("parts", parts<T>);
   part("greedy", greedy<T>);
   part("patches", patches<T>);
   part("processing", processing<T>);
   part("circuits", circuits<T>);
   part("analyses", analyses<T>);
+  save_model(model, folder / "saved");
   results.save(folder / "ours.npz");
   if (!failures.empty()) write_file(folder / "failed.txt", failures);
 }

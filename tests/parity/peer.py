@@ -18,7 +18,7 @@ logging.disable(logging.WARNING)
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 
 import analyses
@@ -75,15 +75,33 @@ def write(case: Case, dtype: str, folder: Path) -> None:
         inputs["attention_mask"] = mask.to(torch.uint8)
     if case.prompt is not None:
         inputs["prompt"] = torch.tensor(case.prompt)
+        inputs["prompt_mask"] = torch.tensor(case.prompt_mask, dtype=torch.uint8)
     save_file(inputs, folder / "inputs.safetensors")
     facts = {
         "dtype": dtype,
         "optional_sites": [s for key, sites in OPTIONAL_SITES.items() if case.config[key] for s in sites],
         "new_tokens": case.new_tokens,
         "middle_layer": model.cfg.n_layers // 2,
+        "middle_position": middle_position(tokens),
         "calls": analyses.calls(model, tokens.shape[1]),
     }
     (folder / "case.json").write_text(json.dumps(facts))
+
+
+def middle_position(tokens: torch.Tensor) -> int:
+    return tokens.shape[1] // 2
+
+
+def read_back(case: Case, dtype: str, folder: Path) -> Values:
+    """What the model computes that hooked has written: under the config that stands there, and
+    without a tensor too many or too few."""
+    kept = json.loads((folder / "saved/config.json").read_text())
+    config = HookedTransformerConfig(**kept, dtype=getattr(torch, dtype), device="cpu")
+    model = corrections.attach(HookedTransformer(config))
+    model.load_state_dict(load_file(folder / "saved/model.safetensors"), strict=True)
+    tokens, mask = tokens_of(case)
+    with torch.no_grad(), corrections.padding(model, mask):
+        return {"logits|saved": as_numpy(model(tokens, attention_mask=mask))}
 
 
 def as_numpy(x: torch.Tensor) -> np.ndarray:
@@ -103,7 +121,12 @@ def expected(case: Case, dtype: str = "float64") -> tuple[Values, str | None]:
         made |= processing.circuits(model)
         processed, wrong = processing.values(model, tokens)
     values = {f"site|{name}": as_numpy(x) for name, x in cache.items()}
-    values["logits|cached"] = values["logits|plain"] = as_numpy(logits)
+    for run in ("cached", "plain", "saved"):
+        values[f"logits|{run}"] = as_numpy(logits)
+    if model.cfg.attention_dir == "causal":
+        middle = middle_position(tokens)
+        values["logits|first part"] = as_numpy(logits[:, :middle])
+        values["logits|second part"] = as_numpy(logits[:, middle:])
     values["loss|mean"], values["loss|per token"] = as_numpy(loss), as_numpy(per_token)
     values["layer range|stop"], values["layer range|start"] = as_numpy(stream), as_numpy(logits)
     values |= {name: as_numpy(x) for name, x in (made | processed).items()}
@@ -167,4 +190,18 @@ def generation(case: Case, model: HookedTransformer) -> Values:
     if corrections.can_use_cache(model.cfg) and model.cfg.dtype == torch.float64:
         cached = model.generate(prompt, case.new_tokens, **options)
         assert torch.equal(generated, cached), f"{case.config}: the cache changes what is generated"
-    return {"greedy|tokens": generated.numpy()}
+    padded = after_padding(case, model, prompt)
+    found = {"prompt": generated, "padded prompt": padded}
+    ways = ("", ", no cache")
+    return {f"greedy|{name}{way}": x.numpy() for name, x in found.items() for way in ways}
+
+
+def after_padding(case: Case, model: HookedTransformer, tokens: torch.Tensor) -> torch.Tensor:
+    """Run by run, for generate wants a tokenizer to see padding."""
+    mask = torch.tensor(case.prompt_mask)
+    for _ in range(case.new_tokens):
+        with torch.no_grad(), corrections.padding(model, mask):
+            logits = model(tokens, attention_mask=mask)
+        tokens = torch.cat([tokens, logits[:, -1:].argmax(-1)], dim=1)
+        mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+    return tokens

@@ -61,7 +61,9 @@ class Tally:
         self.corrections: Counter[str] = Counter()
         self.compared: set[int] = set()
 
-    def add(self, number: int, dtype: str, folder: Path, reference: Reference) -> None:
+    def add(
+        self, number: int, case: Case, dtype: str, folder: Path, reference: Reference
+    ) -> None:
         place = f"configuration {number}, {dtype}"
         if (folder / "refused.txt").exists():
             if dtype == "float64":
@@ -73,10 +75,10 @@ class Tally:
                 self.failures.append(f"{place}: threw in {without_folder(line)}")
         if not (folder / "ours.npz").exists():
             return
-        ours = dict(np.load(folder / "ours.npz"))
+        ours = dict(np.load(folder / "ours.npz")) | peer.read_back(case, dtype, folder)
         allowed = compare.tolerances(dtype, reference.their_errors)
         for name, error in compare.errors(reference.values, ours, dtype).items():
-            self.note(name, error, allowed.get(compare.quantity_of(name), 0.0), dtype, place)
+            self.note(name, error, allowed.get(compare.family_of(name), 0.0), dtype, place)
 
     def add_defects(self, number: int, case: Case, reference: Reference) -> None:
         self.corrections.update(corrections.WHAT[name] for name in corrections.of(case))
@@ -118,7 +120,7 @@ def tally(cases: list[Case], references: list[Reference], folder: Path) -> Tally
     result = Tally()
     for number, case in enumerate(cases):
         for dtype in DTYPES:
-            result.add(number, dtype, folder / f"{number}-{dtype}", references[number])
+            result.add(number, case, dtype, folder / f"{number}-{dtype}", references[number])
         if number in result.compared:
             result.add_defects(number, case, references[number])
     return result

@@ -73,14 +73,39 @@ void parameter_gradients(const Transformer<T>& model, const Inputs& inputs, Resu
   }
 }
 
-/// The likeliest token, again and again.
+/// The likeliest token, again and again, after a prompt that may be padded on the left.
 template <Scalar T>
 void greedy(const Transformer<T>& model, const Inputs& inputs, Results& results) {
   if (!inputs.file.contains("prompt")) return;
   const auto prompt = inputs.file.read<Token>("prompt");
-  results.add("greedy", "tokens",
-              generate(model, prompt.view(),
-                       {.max_new_tokens = inputs.facts.at("new_tokens"), .do_sample = false}));
+  GenerateOptions options{.max_new_tokens = inputs.facts.at("new_tokens"), .do_sample = false};
+  const auto both_ways = [&](const std::string& name) {
+    options.use_past_kv_cache = true;
+    results.add("greedy", name, generate(model, prompt.view(), options));
+    options.use_past_kv_cache = false;
+    results.add("greedy", name + ", no cache", generate(model, prompt.view(), options));
+  };
+  both_ways("prompt");
+  options.attention_mask = inputs.file.read<std::uint8_t>("prompt_mask");
+  both_ways("padded prompt");
+}
+
+/// The tokens in two parts, the second after the keys and values of the first.
+template <Scalar T>
+void parts(const Transformer<T>& model, const Inputs& inputs, Results& results) {
+  if (model.config().attention_dir != AttentionDirection::causal) return;
+  const View<const Token> tokens = inputs.tokens.view();
+  const Index length = tokens.size(1), middle = inputs.facts.at("middle_position");
+  KeyValueCache<T> past(tokens.size(0), model.config().n_ctx);
+  Tensor<std::uint8_t> seen;
+  if (inputs.mask.numel() > 0) {
+    seen = Tensor<std::uint8_t>(inputs.mask.view().slice(1, 0, middle));
+  }
+  results.add("logits", "first part",
+              model.run_with_past(tokens.slice(1, 0, middle), past, {}, {.attention_mask = seen}));
+  results.add("logits", "second part",
+              model.run_with_past(tokens.slice(1, middle, length), past, {},
+                                  {.attention_mask = inputs.mask}));
 }
 
 /// To the middle of the model, and on from there.
