@@ -1,5 +1,5 @@
-// What hooked computes of the cases that peer.py wrote: ours.npz in each folder and saved/, the model
-// as hooked writes it; or refused.txt, or failed.txt with a line for each part that threw.
+// What hooked computes of the cases that peer.py wrote: ours.npz in each folder and saved/, the
+// model as hooked writes it; or refused.txt, or failed.txt with a line for each part that threw.
 //
 //   parity FOLDER    FOLDER/*/ has config.json, model.safetensors, inputs.safetensors and case.json
 #include <algorithm>
