@@ -117,16 +117,28 @@ void visit_stored_type(Dtype dtype, Visit visit) {
   }
 }
 
+/// Throws FormatError, which begins with `where`, for floats read as integers and integers read as
+/// floats.
+template <Readable T>
+void check_readable(Dtype dtype, const std::string& where) {
+  const bool is_float =
+      dtype == Dtype::f16 || dtype == Dtype::bf16 || dtype == Dtype::f32 || dtype == Dtype::f64;
+  if (is_float == std::floating_point<T>) return;
+  fail<FormatError>(where, " holds ", dtype, " and cannot be read as ", dtype_of<T>());
+}
+
 /// Decodes `count` elements of `dtype` at `from` into `to`. The same type is copied bit for bit;
 /// a wider float is exact, F64 as float rounds to nearest; integers must fit; BOOL is 0 or 1.
-/// Throws FormatError, which begins with `where`, for integers that do not fit and for floats read
-/// as integers or integers read as floats.
+/// Throws FormatError, which begins with `where`, for integers that do not fit (which errors count
+/// from `first`) and as check_readable.
 template <Readable T>
-void decode(Dtype dtype, const char* from, T* to, Index count, const std::string& where) {
+void decode(Dtype dtype, const char* from, T* to, Index count, const std::string& where,
+            Index first = 0) {
+  check_readable<T>(dtype, where);
   visit_stored_type(dtype, [&](auto element) {
     using Stored = decltype(element);
     if constexpr (std::integral<T> != std::integral<Stored>) {
-      fail<FormatError>(where, " holds ", dtype, " and cannot be read as ", dtype_of<T>());
+      return;  // which is refused above
     } else if (std::same_as<T, Stored> && dtype != Dtype::boolean) {
       if (count > 0) std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
     } else {
@@ -135,7 +147,7 @@ void decode(Dtype dtype, const char* from, T* to, Index count, const std::string
         if constexpr (std::integral<T>) {
           if (dtype == Dtype::boolean) element = element != 0;
           if (!std::in_range<T>(element)) {
-            fail<FormatError>(where, " holds ", +element, " at element ", i,
+            fail<FormatError>(where, " holds ", +element, " at element ", first + i,
                               ", which does not fit ", dtype_of<T>());
           }
           to[i] = static_cast<T>(element);

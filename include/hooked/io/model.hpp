@@ -16,10 +16,11 @@ namespace hooked {
 template <Scalar T>
 void save_safetensors(const Parameters<T>& parameters, const std::filesystem::path& path);
 
-/// Reads every parameter from a file; nothing changes if any is missing or has another shape.
-/// Buffers that HookedTransformer saves (attn.mask, attn.IGNORE, attn.rotary_sin, ...) are passed
-/// over. Throws FormatError that names the tensor and both shapes, and for tensors that no
-/// parameter wants.
+/// Reads every parameter from a file, straight to its place: there is no second copy in memory.
+/// Nothing changes if any is missing or has another shape; only a disk that fails on the way leaves
+/// some read and some not. Buffers that HookedTransformer saves (attn.mask, attn.IGNORE,
+/// attn.rotary_sin, attn.rotary_cos) are passed over. Throws FormatError that names the tensor and
+/// both shapes, and for tensors that no parameter wants.
 template <Scalar T>
 void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& path);
 
@@ -77,7 +78,7 @@ void save_model(const Model<Network>& model, const std::filesystem::path& direct
 /// The model of a directory that save_model wrote.
 template <Scalar T>
 Transformer<T> load_model(const std::filesystem::path& directory) {
-  Transformer<T> model(load_config(directory / "config.json"));
+  auto model = Transformer<T>::blank(load_config(directory / "config.json"));
   load_safetensors(model, directory / "model.safetensors");
   return model;
 }

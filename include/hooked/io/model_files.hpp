@@ -104,7 +104,7 @@ void save_safetensors(const Parameters<T>& parameters, const std::filesystem::pa
 template <Scalar T>
 void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& path) {
   const SafetensorsFile file(path);
-  Parameters<T> loaded = parameters;
+  std::vector<std::string> found;
   for (const std::string& name : file.names()) {
     if (detail::is_buffer(name)) continue;
     if (!parameters.contains(name)) {
@@ -116,14 +116,15 @@ void load_safetensors(Parameters<T>& parameters, const std::filesystem::path& pa
       fail<FormatError>(path.string(), ": \"", name, "\" is ", file.shape(name),
                         ", the model's is ", expected);
     }
-    loaded.set(name, file.read<T>(name));
+    check_readable<T>(file.dtype(name), file.where(name));
+    found.push_back(name);
   }
   for (const std::string& name : parameters.names()) {
     if (!file.contains(name)) {
       fail<FormatError>(path.string(), ": the parameter \"", name, "\" is missing");
     }
   }
-  parameters = std::move(loaded);
+  for (const std::string& name : found) file.read_into(name, parameters[name]);
 }
 
 inline TransformerConfig load_config(const std::filesystem::path& path) {

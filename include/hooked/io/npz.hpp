@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hooked/io/file.hpp"
+#include "hooked/io/file_bytes.hpp"
 #include "hooked/io/named_tensor.hpp"
 #include "hooked/io/npy.hpp"
 #include "hooked/io/tensor_file.hpp"
@@ -25,11 +26,13 @@ class NpzFile : public TensorFile {
   explicit NpzFile(const std::filesystem::path& path) : NpzFile(read_file(path), path.string()) {}
 
   /// The same for bytes in memory, which errors call `label`.
-  NpzFile(std::string file, std::string label) : TensorFile(std::move(file), std::move(label)) {
-    for (const ZipMember& member : ZipReader(bytes(), this->label()).members()) {
+  NpzFile(std::string file, std::string label)
+      : TensorFile(FileBytes(std::move(file), std::move(label))) {
+    const std::string_view all = bytes().in_memory();
+    for (const ZipMember& member : ZipReader(all, this->label()).members()) {
       const std::string where = text(this->label(), ": member \"", member.name, '"');
       if (!member.name.ends_with(".npy")) fail<FormatError>(where, " is not a .npy file");
-      StoredTensor stored = parse_npy(bytes().substr(member.offset, member.size), where);
+      StoredTensor stored = parse_npy(all.substr(member.offset, member.size), where);
       stored.offset += member.offset;
       add(member.name.substr(0, member.name.size() - 4), stored);
     }

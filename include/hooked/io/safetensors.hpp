@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -19,6 +18,7 @@
 
 #include "hooked/io/dtype.hpp"
 #include "hooked/io/file.hpp"
+#include "hooked/io/file_bytes.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/io/named_tensor.hpp"
 #include "hooked/io/tensor_file.hpp"
@@ -34,15 +34,26 @@ class SafetensorsFile : public TensorFile {
   /// The texts under "__metadata__", by key.
   using Metadata = std::map<std::string, std::string>;
 
-  /// Reads and validates the whole file. Throws FormatError that names file, tensor, what was found
-  /// and what was expected.
-  explicit SafetensorsFile(const std::filesystem::path& path)
-      : SafetensorsFile(read_file(path), path.string()) {}
+  /// Reads and validates the header; numbers are read when they are asked for. Throws FormatError
+  /// that names file, tensor, what was found and what was expected.
+  explicit SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(FileBytes(path)) {}
 
   /// The same for bytes in memory, which errors call `label`.
   SafetensorsFile(std::string file, std::string label)
-      : TensorFile(std::move(file), std::move(label)) {
-    const std::string_view header = find_header();
+      : SafetensorsFile(FileBytes(std::move(file), std::move(label))) {}
+
+  /// The file's "__metadata__"; empty when it has none.
+  const Metadata& metadata() const { return metadata_; }
+
+ private:
+  using Json = nlohmann::ordered_json;
+  struct Range {
+    std::uint64_t begin, end;
+    std::string name;
+  };
+
+  explicit SafetensorsFile(FileBytes file) : TensorFile(std::move(file)) {
+    const std::string header = find_header();
     data_begin_ = 8 + header.size();
     std::vector<Range> ranges;
     const nlohmann::ordered_json parsed = parse_json(header, this->label() + ": header");
@@ -56,23 +67,13 @@ class SafetensorsFile : public TensorFile {
     check_coverage(std::move(ranges));
   }
 
-  /// The file's "__metadata__"; empty when it has none.
-  const Metadata& metadata() const { return metadata_; }
-
- private:
-  using Json = nlohmann::ordered_json;
-  struct Range {
-    std::uint64_t begin, end;
-    std::string name;
-  };
-
-  std::string_view find_header() const {
+  std::string find_header() const {
     if (bytes().size() < 8) {
       fail<FormatError>(label(), ": has ", bytes().size(),
                         " bytes, but a safetensors file starts with 8 bytes of header length");
     }
     std::uint64_t length = 0;
-    std::memcpy(&length, bytes().data(), sizeof length);
+    bytes().read(0, sizeof length, reinterpret_cast<char*>(&length));
     if (length > kMaxSafetensorsHeader) {
       fail<FormatError>(label(), ": header length is ", length, ", the limit is ",
                         kMaxSafetensorsHeader, " bytes; is this a safetensors file?");
@@ -81,7 +82,8 @@ class SafetensorsFile : public TensorFile {
       fail<FormatError>(label(), ": header length is ", length, ", but only ", bytes().size() - 8,
                         " bytes follow; the file is truncated");
     }
-    const std::string_view header = bytes().substr(8, static_cast<std::size_t>(length));
+    std::string header(static_cast<std::size_t>(length), '\0');
+    bytes().read(sizeof length, header.size(), header.data());
     if (!header.starts_with('{')) {
       fail<FormatError>(label(), ": header must start with '{'");
     }

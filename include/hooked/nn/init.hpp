@@ -29,6 +29,7 @@ struct Fans {
 struct Init {
   InitMode mode = InitMode::xavier_normal;  ///< the rule, see initialize()
   double range = 1.0;                       // gpt2: the standard deviation; else a gain
+  bool draws = true;                        ///< false: matrices are left as they are
 };
 
 /// How one parameter is drawn: normal with this standard deviation, or uniform within +-size.
@@ -122,6 +123,7 @@ void initialize(Parameters<T>& parameters, const Init& init, Seed seed) {
       for_each_element(parameters[id], [value](Index, T& number) { number = value; });
       continue;
     }
+    if (!init.draws) continue;
     const Cuts cuts = Cuts::of(entry.shape.numel(), kBlock);
     for (Index c = 0; c < cuts.parts(); ++c) blocks.push_back({id, cuts.begin(c), cuts.end(c)});
     drawn += entry.shape.numel();

@@ -35,6 +35,9 @@ class Transformer : public Model<TransformerNetwork<T>> {
  public:
   /// Validates the config, lays out and draws the parameters. Throws ConfigError.
   explicit Transformer(const TransformerConfig& config, Seed seed = {});
+  /// A model whose norm weights are 1 and everything else 0, for those who write all weights
+  /// themselves: a GPT-2 draws 124 million numbers otherwise. Throws ConfigError.
+  static Transformer blank(const TransformerConfig& config);
 
   /// With every derived value filled in.
   const TransformerConfig& config() const { return this->network().config(); }
@@ -67,7 +70,7 @@ class Transformer : public Model<TransformerNetwork<T>> {
   Tensor<T> loss_per_token(View<const Token> tokens, const RunOptions& options = {}) const;
 
  private:
-  Transformer(Seed seed, const TransformerConfig& resolved);
+  Transformer(Seed seed, const TransformerConfig& resolved, bool draws);
 
   /// Calls `read(logits, labels)`.
   void with_next_token_logits(
@@ -77,11 +80,16 @@ class Transformer : public Model<TransformerNetwork<T>> {
 
 template <Scalar T>
 Transformer<T>::Transformer(const TransformerConfig& config, Seed seed)
-    : Transformer(seed, config.resolved()) {}
+    : Transformer(seed, config.resolved(), true) {}
 
 template <Scalar T>
-Transformer<T>::Transformer(Seed seed, const TransformerConfig& resolved)
-    : Base(seed, Init{resolved.init_mode, resolved.initializer_range}, resolved) {
+Transformer<T> Transformer<T>::blank(const TransformerConfig& config) {
+  return Transformer(Seed{}, config.resolved(), false);
+}
+
+template <Scalar T>
+Transformer<T>::Transformer(Seed seed, const TransformerConfig& resolved, bool draws)
+    : Base(seed, Init{resolved.init_mode, resolved.initializer_range, draws}, resolved) {
   if (resolved.freeze_biases) this->parameters().freeze("*b_*");
 }
 
