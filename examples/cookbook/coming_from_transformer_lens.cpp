@@ -282,7 +282,7 @@ void generation(const Model& model) {
 
 void padding(const Model& model) {
   // [padding]
-  const Tokens padded({2, 6}, {0, 0, 3, 1, 4, 15, 8, 9, 7, 9, 8, 9});
+  const hooked::Tensor<hooked::Token> padded({2, 6}, {0, 0, 3, 1, 4, 15, 8, 9, 7, 9, 8, 9});
   const hooked::Tensor<std::uint8_t> mask({2, 6}, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
   const auto logits = model(padded, {.attention_mask = mask});
   const double loss = model.loss(padded, {.attention_mask = mask});

@@ -261,7 +261,7 @@ def detectors(model):
 def induction(model):
     twice = torch.as_tensor(ours["twice"]).long()
     # [induction]
-    # half = torch.randint(0, 20, (50, 8)); twice = torch.cat([half, half], dim=1)
+    # twice: [50, 16], eight random tokens that come twice
     losses = model(twice, return_type="loss", loss_per_token=True)
     loss = losses[:, 8:].mean()
     _, cache = model.run_with_cache(twice)
