@@ -49,6 +49,27 @@ class Arena {
     offset_ = 0;
   }
 
+  /// A place to go back to.
+  struct Mark {
+    std::size_t blocks, used_before, offset;
+  };
+  /// Where the next allocation begins.
+  Mark mark() const { return {blocks_.size(), used_before_, offset_}; }
+  /// Forgets what was allocated since `mark`, which must be of now, after the last reset(). Of the
+  /// blocks added since, the last and largest stays.
+  void rewind(const Mark& mark) {
+    if (blocks_.size() == mark.blocks) {
+      offset_ = mark.offset;
+      return;
+    }
+    for (std::size_t i = mark.blocks; i + 1 < blocks_.size(); ++i) {
+      Memory::free(blocks_[i].data, blocks_[i].size);
+    }
+    blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(mark.blocks), blocks_.end() - 1);
+    used_before_ = mark.used_before + mark.offset;
+    offset_ = 0;
+  }
+
   /// Bytes in use, and the most that have been in use since the last growth.
   std::size_t bytes_used() const { return used_before_ + offset_; }
   /// The most bytes that have been in use since the last growth.

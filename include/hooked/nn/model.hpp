@@ -233,6 +233,7 @@ auto Model<Network>::run(const Input& input, HookPlan<T>& plan, const RunOptions
   }
   const Cuts cuts = Cuts::into(batch, plan.has_hooks() || gradient_of ? 1 : parts);
   const auto forward_part = [&](Pass<T>& pass, Index i) -> Variable<T> {
+    if constexpr (requires { Network::drops_blocks; }) pass.drop_blocks(!plan.has_hooks());
     if constexpr (takes_view) {
       if (cuts.parts() > 1) {
         RunOptions own = options;

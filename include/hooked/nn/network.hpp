@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/variable.hpp"
+#include "hooked/core/arena.hpp"
 #include "hooked/hooks/site.hpp"
 #include "hooked/nn/block.hpp"
 #include "hooked/nn/builder.hpp"
@@ -63,6 +65,9 @@ class TransformerNetwork {
                   std::max(0.0, config.output_logits_soft_cap)}),
         end_(b.sites.size()) {}
 
+  /// Nobody looks back at a block that is done, unless hooks do.
+  static constexpr bool drops_blocks = true;
+
   /// With every derived value filled in.
   const TransformerConfig& config() const { return config_; }
 
@@ -101,6 +106,7 @@ class TransformerNetwork {
     check_positions("positions", positions, length_of(stream.resid));
     stream = with_positions(pass, stream);
     bool narrowed = positions.empty() || options.stop_at_layer;
+    const Dropped dropped(pass, stream.resid);
     for (Index l = start; l < stop; ++l) {
       // Once nobody looks any more, the last block computes the wanted positions alone.
       if (!narrowed && l + 1 == config_.n_layers &&
@@ -109,6 +115,7 @@ class TransformerNetwork {
         narrowed = true;
       }
       stream = block(l)(pass, stream);
+      stream.resid = dropped.all_but(stream.resid);
     }
     Variable<T> resid = stream.resid;
     if (options.stop_at_layer) {
@@ -175,6 +182,34 @@ class TransformerNetwork {
   }
 
  private:
+  /// What blocks computed, in a run whose pass says that it may be dropped: a long sequence then
+  /// takes the memory of one block, not of all.
+  class Dropped {
+   public:
+    Dropped(Pass<T>& pass, Variable<T> resid) : pass_(&pass), rows_(resid.rows()) {
+      if (!pass.drops_blocks()) return;
+      Arena& arena = pass.tape().arena();
+      const Index rows = batch_of(resid) * length_of(resid);
+      room_ = arena.template allocate<T>(static_cast<std::size_t>(rows * resid.shape()[-1]));
+      mark_ = arena.mark();
+    }
+    /// The same stream, for which alone there is room; whose rows a block has chosen, stays.
+    Variable<T> all_but(Variable<T> resid) const {
+      const RowMap* const rows = resid.rows();
+      if (room_ == nullptr || (rows != nullptr && rows != rows_)) return resid;
+      const View<T> own(room_, resid.shape());
+      copy(resid.value(), own);
+      pass_->tape().arena().rewind(mark_);
+      return pass_->tape().make(own, rows);
+    }
+
+   private:
+    Pass<T>* pass_;
+    const RowMap* rows_;  // of the stream before the blocks
+    T* room_ = nullptr;
+    Arena::Mark mark_{};
+  };
+
   static std::vector<TransformerBlock<T>> blocks_of(const Builder& b, const TransformerConfig& c) {
     std::vector<TransformerBlock<T>> blocks;
     for (Index l = 0; l < c.n_layers; ++l) {

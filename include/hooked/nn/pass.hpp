@@ -68,7 +68,7 @@ class Pass {
   void begin(const Options& options, HookPlan<T>* plan = nullptr, bool adds = false) {
     sets_[0].plan = plan;
     options_ = options;
-    walked_back_ = false;
+    walked_back_ = drops_blocks_ = false;
     has_begun_ = true;
     now_ = 0;
     tape_->reset();
@@ -82,6 +82,12 @@ class Pass {
     if (options_.gradients && gradients_.numel() != size) gradients_ = Tensor<T>(Shape{size});
     for (Set& set : sets_) begin(set, adds);
   }
+
+  /// From now to the end of the run, blocks that are done may drop their values: nobody else has a
+  /// variable of theirs. Of a run with gradients nothing is dropped.
+  void drop_blocks(bool drops) { drops_blocks_ = drops && !options_.gradients; }
+  /// Whether they do.
+  bool drops_blocks() const { return drops_blocks_; }
 
   /// The tape that the run is recorded on.
   Tape<T>& tape() { return *tape_; }
@@ -264,7 +270,7 @@ class Pass {
   std::vector<Set> sets_;
   std::size_t now_ = 0;
   Options options_;
-  bool has_begun_ = false, walked_back_ = false;
+  bool has_begun_ = false, walked_back_ = false, drops_blocks_ = false;
   Tape<T> own_tape_;
   Tape<T>* tape_ = &own_tape_;
   Tensor<T> gradients_;

@@ -114,6 +114,7 @@ Tensor<T> Transformer<T>::run_from_layer(Index start_at_layer, View<const T> res
   const Index start = this->network().layer_number(start_at_layer, "start_at_layer");
   HookPlan<T> plan = this->plan(std::move(hooks));
   const auto from_start = [&](Pass<T>& pass, Index) {
+    pass.drop_blocks(!plan.has_hooks());
     const auto within = pass.within(this->parameters());
     const Padding padding(options.attention_mask, residual.size(0), residual.size(1));
     const Stream<T> stream(pass.tape().constant_copy(residual), padding.positions(),
@@ -141,6 +142,7 @@ Tensor<T> Transformer<T>::run_with_past(View<const Token> tokens, KeyValueCache<
   }
   HookPlan<T> plan = this->plan(std::move(hooks));
   const auto from_past = [&](Pass<T>& pass, Index) {
+    pass.drop_blocks(!plan.has_hooks());
     const auto within = pass.within(this->parameters());
     const Padding padding(options.attention_mask, tokens.size(0), past.length() + tokens.size(1));
     return this->network().after(past, pass, tokens, padding, options);
@@ -183,6 +185,7 @@ void Transformer<T>::with_next_token_logits(
   HookPlan<T> plan = this->plan();
   this->workspace().run(this->parameters(), 1, 1, [&](Pass<T>& pass, Index) {
     pass.begin({}, &plan);
+    pass.drop_blocks(!plan.has_hooks());
     const Variable<T> logits = this->forward(pass, tokens, options);
     const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
     read(logits, next_token_labels(tokens, padding.visible()));
