@@ -12,6 +12,7 @@
 #include "heads.hpp"
 #include "hooked/hooks/site.hpp"
 #include "hooked/io/hugging_face.hpp"
+#include "hooked/io/npz.hpp"
 #include "lens.hpp"
 #include "options.hpp"
 #include "predictions.hpp"
