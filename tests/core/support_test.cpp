@@ -90,6 +90,31 @@ TEST_CASE("an arena that was reset serves the same step from one block", "[core]
   CHECK(arena.high_water() == held);
 }
 
+TEST_CASE("an arena that goes back to a mark keeps what lies before it", "[core][arena]") {
+  Arena arena;
+  int* const before = arena.allocate<int>(1);
+  *before = 7;
+  const Arena::Mark mark = arena.mark();
+  int* const first = arena.allocate<int>(1);
+  arena.rewind(mark);
+  CHECK(arena.allocate<int>(1) == first);  // in the same block
+  for (int times = 0; times < 3; ++times) {
+    arena.rewind(mark);
+    CHECK(arena.bytes_used() == 64);
+    for (int i = 0; i < 100; ++i) {  // in several, of which one stays
+      double* const room = arena.allocate<double>(1000);
+      room[0] = room[999] = i;
+    }
+    CHECK(arena.bytes_used() == 64 + 100 * 8000);
+  }
+  const std::size_t held = arena.high_water();
+  arena.rewind(mark);
+  CHECK(arena.high_water() <= held);
+  CHECK(*before == 7);
+  arena.reset();
+  CHECK(arena.bytes_used() == 0);
+}
+
 TEST_CASE("an arena can be moved, and makes objects", "[core][arena]") {
   struct Pair {
     int a;

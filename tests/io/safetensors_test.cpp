@@ -99,6 +99,54 @@ TEMPLATE_TEST_CASE("a tensor goes through safetensors without losing a bit", "[i
   CHECK(same_bits(file.read<TestType>("wide"), wide));
 }
 
+TEST_CASE("tensors are read into views of any strides, and row after row", "[io]") {
+  const scratch::Directory directory;
+  const Tensor<double> x = pattern<double>({700, 3, 200});  // more than is read at a time
+  const Tensor<float> y = pattern<float>({4, 2});
+  const Tensor<float> scalar = pattern<float>({});
+  save_safetensors(directory / "x", {{"x", x}, {"y", y}, {"scalar", scalar}});
+  const SafetensorsFile file(directory / "x");
+  write_file(directory / "x", "replaced");  // which an open file does not mind
+  Tensor<double> turned({200, 700, 3});
+  file.read_into("x", turned.permute({1, 2, 0}));
+  CHECK(same_bits(Tensor<double>(turned.permute({1, 2, 0})), x));
+  Tensor<float> rounded({700, 3, 200});
+  file.read_into("x", rounded.view());
+  CHECK(same_bits(rounded, cast<float>(x)));
+  Index seen = 0, calls = 0;
+  file.visit_rows<float>("x", [&](Index first, View<const float> rows) {
+    CHECK(first == seen);
+    CHECK(same_bits(Tensor<float>(rows),
+                    Tensor<float>(rounded.slice(0, first, first + rows.size(0)))));
+    seen += rows.size(0), ++calls;
+  });
+  CHECK(seen == 700);
+  CHECK(calls == 2);
+  Tensor<float> item = Tensor<float>::scalar(0);
+  file.read_into("scalar", item.view());
+  CHECK(same_bits(item, scalar));
+
+  const std::string start = (directory / "x").string() + ": tensor ";
+  CHECK(error_of<ShapeError>([&] { file.read_into("y", rounded.view()); }) ==
+        start + "\"y\" is [4, 2], the room for it is [700, 3, 200]");
+  CHECK(error_of<ShapeError>([&] {
+          file.visit_rows<float>("scalar", [](Index, View<const float>) {});
+        }) == start + "\"scalar\" has no axes");
+  Tensor<std::int32_t> whole({4, 2});
+  CHECK(error_of([&] { file.read_into("y", whole.view()); }) ==
+        start + "\"y\" holds F32 and cannot be read as I32");
+}
+
+TEST_CASE("a file that becomes shorter while it is open is an error", "[io]") {
+  const scratch::Directory directory;
+  const Tensor<float> x = pattern<float>({1000});
+  save_safetensors(directory / "x", {{"x", x}});
+  const SafetensorsFile file(directory / "x");
+  std::filesystem::resize_file(directory / "x", 1000);
+  CHECK(error_of([&] { file.read<float>("x"); }) ==
+        (directory / "x").string() + ": cannot be read: it has become shorter");
+}
+
 TEST_CASE("a safetensors file tells names, shapes, dtypes and metadata", "[io]") {
   const scratch::Directory directory;
   const Tensor<double> w({2, 1}, {0.1, 0.2});

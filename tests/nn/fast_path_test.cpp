@@ -8,6 +8,8 @@
 
 #include "catch.hpp"
 #include "golden_model.hpp"
+#include "hooked/core/reduce.hpp"
+#include "hooked/core/softmax.hpp"
 #include "hooked/hooks/edits.hpp"
 #include "hooked/testing/bits.hpp"
 #include "random_configs.hpp"
@@ -176,6 +178,40 @@ TEST_CASE("Where many tokens repeat, only distinct rows are computed") {
   HookPlan<double> looks = model.plan();
   looks.keep("hook_embed", false);
   CHECK(bytes_of(nullptr) < bytes_of(&looks));
+}
+
+TEST_CASE("Without hooks and gradients a run takes the memory of one block, not of all") {
+  TransformerConfig c = golden::config();
+  const auto bytes_of = [&](Index layers, bool drops) {
+    c.n_layers = layers;
+    const auto model = golden::model(c);
+    Pass<double> pass(model.parameters());
+    pass.begin({});
+    pass.drop_blocks(drops);
+    const auto logits = model.forward(pass, golden::tokens());
+    CHECK(testing::bit_difference(Tensor<double>(logits.value()), model(golden::tokens())) == "");
+    return pass.tape().arena().bytes_used();
+  };
+  CHECK(bytes_of(8, false) > 2 * bytes_of(3, false));
+  CHECK(bytes_of(8, true) < bytes_of(3, true) + 20'000);  // parameters are bound there, too
+}
+
+TEST_CASE("Logits that are too many to stand on the tape are the same as one by one") {
+  TransformerConfig c = golden::config();
+  c.d_vocab_out = 3'000'000;  // six to a piece
+  c.n_layers = 1;
+  const auto model = golden::model<float>(c);
+  const auto tokens = golden::tokens();
+  const Tensor<float> all = model(tokens);
+  CHECK(all.shape() == Shape{2, 8, 3'000'000});
+  for (const Token p : {0, 5, 7}) {
+    const Tensor<float> one = model(tokens, {.positions = {p}});
+    CHECK(testing::bit_difference(one, Tensor<float>(all.slice(1, p, p + 1))) == "");
+  }
+  const auto loss = model.loss_per_token(tokens);
+  const auto direct = log_softmax(all, -1);
+  CHECK(loss(1, 6) == Approx(-direct(1, 6, tokens(1, 7))));
+  CHECK(model.loss(tokens) == Approx(mean(loss).item()));
 }
 
 TEST_CASE("A hook sees the full activation whatever is wanted") {

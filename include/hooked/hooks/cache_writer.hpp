@@ -22,17 +22,17 @@ class BatchOfParts {
 
   /// `part` is the examples from `first` on.
   void write(View<const T> part, Index first) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!begun_) {
-        Shape whole = part.shape();
-        if (whole.rank() > 0) whole[0] = batch_;
-        if (numbers_.shape() != whole) numbers_ = Tensor<T>::empty(whole);
-        begun_ = true;
-      }
-    }
+    begin(part.shape());
     if (part.rank() == 0) return copy(part, numbers_.view());
     copy(part, numbers_.slice(0, first, first + part.size(0)));
+  }
+  /// Of a part of this `shape`, the rows (along its last axis) from `first_row` on.
+  void write_rows(const Shape& shape, View<const T> rows, Index first, Index first_row) {
+    begin(shape);
+    const Index width = shape[-1];
+    const View<T> part = numbers_.slice(0, first, first + shape[0]);
+    copy(rows, part.view_as({shape.numel() / width, width})
+                   .slice(0, first_row, first_row + rows.size(0)));
   }
   /// Takes the room now, if the shape is known: memory that the caller's thread takes and gives
   /// back run after run is used again, that of threads of a pool is not (twice the time in a medium
@@ -44,6 +44,15 @@ class BatchOfParts {
   Tensor<T> take() { return std::move(numbers_); }
 
  private:
+  // Takes room for all parts, if this one, which has `shape`, is the first.
+  void begin(Shape shape) {
+    const std::lock_guard lock(mutex_);
+    if (begun_) return;
+    if (shape.rank() > 0) shape[0] = batch_;
+    if (numbers_.shape() != shape) numbers_ = Tensor<T>::empty(shape);
+    begun_ = true;
+  }
+
   Index batch_;
   std::mutex mutex_;
   bool begun_ = false;

@@ -118,7 +118,12 @@ Tensor<T> ModelBase<T>::run(const Cuts& cuts, const Forward& forward, HookPlan<T
     if (cache != nullptr) here.write_to(*cache, cuts.begin(i));
     pass.begin({.gradients = static_cast<bool>(gradient_of), .positions = options.positions},
                &here);
-    const Variable<T> y = dense(forward(pass, i));
+    pass.read_output([&](const typename Pass<T>::Rows& part) {
+      output.write_rows(part.shape, part.rows.value(), cuts.begin(i), part.first);
+    });
+    Variable<T> y = forward(pass, i);
+    if (!y) return;  // its rows were handed over
+    y = dense(y);
     output.write(y.value(), cuts.begin(i));
     if (!gradient_of) return;
     pass.backward(gradient_of(y));

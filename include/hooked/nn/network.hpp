@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hooked/autograd/rows.hpp"
+#include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/core/arena.hpp"
 #include "hooked/hooks/site.hpp"
@@ -126,6 +127,7 @@ class TransformerNetwork {
       resid = at_positions(resid, positions);
       narrowed = true;
     }
+    if (narrowed && hands_over(pass, resid, after_blocks)) return hand_over(pass, resid);
     const auto logits = dense(this->logits(pass, resid));
     return narrowed ? logits : at_positions(logits, positions);
   }
@@ -209,6 +211,33 @@ class TransformerNetwork {
     T* room_ = nullptr;
     Arena::Mark mark_{};
   };
+
+  static constexpr Index kPiece = Index{1} << 24;  // logits that are on the tape at a time
+
+  /// Whether logits of this stream are more than a piece, and somebody reads them in pieces.
+  bool hands_over(const Pass<T>& pass, Variable<T> resid, SiteId after_blocks) const {
+    return pass.drops_blocks() && pass.output_reader() && resid.rows() == nullptr &&
+           resid.value().numel() / config_.d_model > kPiece / config_.d_vocab_out &&
+           !pass.looks_at(after_blocks, end_ - 1);
+  }
+  /// Logits of resid [batch, pos, d_model] to the pass's reader, and none for the caller.
+  Variable<T> hand_over(Pass<T>& pass, Variable<T> resid) const {
+    Tape<T>& tape = pass.tape();
+    Shape shape = resid.shape();
+    shape[-1] = config_.d_vocab_out;
+    const Index rows = resid.value().numel() / config_.d_model;
+    const Index most = std::max<Index>(1, kPiece / config_.d_vocab_out);
+    const View<const T> all = resid.value().view_as({1, rows, config_.d_model});
+    const Arena::Mark mark = tape.arena().mark();
+    for (Index first = 0; first < rows; first += most) {
+      const Index last = std::min(rows, first + most);
+      const Variable<T> piece = logits(pass, tape.constant(all.slice(1, first, last)));
+      pass.output_reader()(
+          {shape, first, tape.reshape(piece, {last - first, config_.d_vocab_out})});
+      tape.arena().rewind(mark);
+    }
+    return {};
+  }
 
   static std::vector<TransformerBlock<T>> blocks_of(const Builder& b, const TransformerConfig& c) {
     std::vector<TransformerBlock<T>> blocks;

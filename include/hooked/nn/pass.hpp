@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hooked/autograd/tape.hpp"
@@ -69,6 +71,7 @@ class Pass {
     sets_[0].plan = plan;
     options_ = options;
     walked_back_ = drops_blocks_ = false;
+    read_output_ = {};
     has_begun_ = true;
     now_ = 0;
     tape_->reset();
@@ -88,6 +91,18 @@ class Pass {
   void drop_blocks(bool drops) { drops_blocks_ = drops && !options_.gradients; }
   /// Whether they do.
   bool drops_blocks() const { return drops_blocks_; }
+
+  /// Some rows of an output that is too large to stand on the tape as a whole.
+  struct Rows {
+    const Shape& shape;  ///< of the whole output
+    Index first;         ///< its rows, along its last axis, from this one on
+    Variable<T> rows;    ///< [rows, width], gone after the call
+  };
+  /// From now to the end of the run, a network that drops its blocks may hand its output to `read`,
+  /// rows after rows, and return none.
+  void read_output(std::function<void(const Rows&)> read) { read_output_ = std::move(read); }
+  /// What reads it; empty: nothing does.
+  const std::function<void(const Rows&)>& output_reader() const { return read_output_; }
 
   /// The tape that the run is recorded on.
   Tape<T>& tape() { return *tape_; }
@@ -271,6 +286,7 @@ class Pass {
   std::size_t now_ = 0;
   Options options_;
   bool has_begun_ = false, walked_back_ = false, drops_blocks_ = false;
+  std::function<void(const Rows&)> read_output_;
   Tape<T> own_tape_;
   Tape<T>* tape_ = &own_tape_;
   Tensor<T> gradients_;

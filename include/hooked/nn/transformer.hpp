@@ -1,11 +1,12 @@
 // Transformer<T>: the network of the HookedTransformer contract, and verbs of its own about tokens.
 #pragma once
 
-#include <functional>
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/core/cuts.hpp"
 #include "hooked/core/random.hpp"
@@ -24,6 +25,7 @@
 #include "hooked/nn/run_options.hpp"
 #include "hooked/nn/stream.hpp"
 #include "hooked/ops/cross_entropy.hpp"
+#include "hooked/ops/sum.hpp"
 
 namespace hooked {
 
@@ -72,10 +74,9 @@ class Transformer : public Model<TransformerNetwork<T>> {
  private:
   Transformer(Seed seed, const TransformerConfig& resolved, bool draws);
 
-  /// Calls `read(logits, labels)`.
-  void with_next_token_logits(
-      View<const Token> tokens, const RunOptions& options,
-      const std::function<void(Variable<T>, const Tensor<Token>&)>& read) const;
+  /// The loss of each position of tokens [batch, pos], 0 where its label is ignored; and the labels.
+  std::pair<Tensor<T>, Tensor<Token>> next_token_losses(View<const Token> tokens,
+                                                        const RunOptions& options) const;
 };
 
 template <Scalar T>
@@ -155,41 +156,53 @@ Tensor<T> Transformer<T>::run_with_past(View<const Token> tokens, KeyValueCache<
 
 template <Scalar T>
 double Transformer<T>::loss(View<const Token> tokens, const RunOptions& options) const {
-  double mean = 0.0;
-  with_next_token_logits(tokens, options, [&](Variable<T> logits, const Tensor<Token>& labels) {
-    mean = static_cast<double>(cross_entropy(logits, labels.view()).value().item());
-  });
-  return mean;
+  const auto [losses, labels] = next_token_losses(Base::as_batch(tokens), options);
+  const auto is_counted = [](Token label) { return label != CrossEntropy::kIgnored; };
+  const auto counted = std::count_if(labels.data(), labels.data() + labels.numel(), is_counted);
+  if (counted == 0) fail<ShapeError>("cross_entropy: every label is ignored, there is no mean");
+  Tape<T> tape;
+  const Variable<T> all = tape.constant(losses);
+  return static_cast<double>(
+      record<hooked::Sum>({1.0 / static_cast<double>(counted)}, all).value().item());
 }
 
 template <Scalar T>
 Tensor<T> Transformer<T>::loss_per_token(View<const Token> tokens,
                                          const RunOptions& options) const {
-  Tensor<T> result;
-  with_next_token_logits(tokens, options, [&](Variable<T> logits, const Tensor<Token>& labels) {
-    const auto losses = record<CrossEntropy>({labels.data()}, logits);
-    result = Tensor<T>(losses.value().slice(1, 0, labels.size(1) - 1));
-  });
-  return result;
+  const auto [losses, labels] = next_token_losses(Base::as_batch(tokens), options);
+  return Tensor<T>(losses.slice(1, 0, labels.size(1) - 1));
 }
 
 template <Scalar T>
-void Transformer<T>::with_next_token_logits(
-    View<const Token> tokens, const RunOptions& options,
-    const std::function<void(Variable<T>, const Tensor<Token>&)>& read) const {
+std::pair<Tensor<T>, Tensor<Token>> Transformer<T>::next_token_losses(
+    View<const Token> tokens, const RunOptions& options) const {
   if (options.stop_at_layer || !options.positions.empty()) {
     fail<ShapeError>("the next-token loss reads the logits of every position: ",
                      options.stop_at_layer ? "stop_at_layer" : "positions", " cannot be set");
   }
-  tokens = Base::as_batch(tokens);
+  Tensor<T> losses;
+  Tensor<Token> labels;
   HookPlan<T> plan = this->plan();
   this->workspace().run(this->parameters(), 1, 1, [&](Pass<T>& pass, Index) {
     pass.begin({}, &plan);
     pass.drop_blocks(!plan.has_hooks());
+    const auto read = [&](Variable<T> logits, Index first) {
+      if (labels.numel() == 0) {
+        const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
+        labels = next_token_labels(tokens, padding.visible());
+        losses.resize(tokens.shape());
+      }
+      const auto found = record<CrossEntropy>({labels.data() + first}, logits).value();
+      std::copy_n(found.data(), found.numel(), losses.data() + first);
+    };
+    if (config().d_vocab <= config().d_vocab_out) {  // else an error says which row it is about
+      pass.read_output(
+          [&](const typename Pass<T>::Rows& part) { read(part.rows, part.first); });
+    }
     const Variable<T> logits = this->forward(pass, tokens, options);
-    const Padding padding(options.attention_mask, tokens.size(0), tokens.size(1));
-    read(logits, next_token_labels(tokens, padding.visible()));
+    if (logits) read(logits, 0);
   });
+  return {std::move(losses), std::move(labels)};
 }
 
 #ifdef HOOKED_COMPILED
