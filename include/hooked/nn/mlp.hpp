@@ -55,7 +55,7 @@ auto with_function(Activation act_fn, F f) {
     case Activation::solu_ln:
       break;
   }
-  fail<ConfigError>("there is no elementwise activation number ", static_cast<int>(act_fn));
+  fail<ConfigError>("there is no activation number ", static_cast<int>(act_fn));
 }
 
 /// out = act(x W_in + b_in) W_out + b_out, or, gated, (act(x W_gate) (x W_in) + b_in) W_out + b_out
