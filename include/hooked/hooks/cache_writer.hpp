@@ -31,8 +31,9 @@ class BatchOfParts {
     begin(shape);
     const Index width = shape[-1];
     const View<T> part = numbers_.slice(0, first, first + shape[0]);
-    copy(rows, part.view_as({shape.numel() / width, width})
-                   .slice(0, first_row, first_row + rows.size(0)));
+    copy(
+        rows,
+        part.view_as({shape.numel() / width, width}).slice(0, first_row, first_row + rows.size(0)));
   }
   /// Takes the room now, if the shape is known: memory that the caller's thread takes and gives
   /// back run after run is used again, that of threads of a pool is not (twice the time in a medium

@@ -74,7 +74,8 @@ class Transformer : public Model<TransformerNetwork<T>> {
  private:
   Transformer(Seed seed, const TransformerConfig& resolved, bool draws);
 
-  /// The loss of each position of tokens [batch, pos], 0 where its label is ignored; and the labels.
+  /// The loss of each position of tokens [batch, pos], 0 where its label is ignored; and the
+  /// labels.
   std::pair<Tensor<T>, Tensor<Token>> next_token_losses(View<const Token> tokens,
                                                         const RunOptions& options) const;
 };
@@ -196,8 +197,7 @@ std::pair<Tensor<T>, Tensor<Token>> Transformer<T>::next_token_losses(
       std::copy_n(found.data(), found.numel(), losses.data() + first);
     };
     if (config().d_vocab <= config().d_vocab_out) {  // else an error says which row it is about
-      pass.read_output(
-          [&](const typename Pass<T>::Rows& part) { read(part.rows, part.first); });
+      pass.read_output([&](const typename Pass<T>::Rows& part) { read(part.rows, part.first); });
     }
     const Variable<T> logits = this->forward(pass, tokens, options);
     if (logits) read(logits, 0);
