@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+sys.path.pop(0)  # bench/ has a profile.py, which is not the one that torch imports
 STEPS = ("load", "run", "loss", "cache")
 
 

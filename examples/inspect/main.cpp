@@ -11,6 +11,7 @@
 
 #include "heads.hpp"
 #include "hooked/hooks/site.hpp"
+#include "hooked/io/config_json.hpp"
 #include "hooked/io/hugging_face.hpp"
 #include "lens.hpp"
 #include "options.hpp"
@@ -20,9 +21,9 @@ namespace inspect {
 
 void print_model(const hooked::Transformer<float>& model, const std::string& kind) {
   const hooked::TransformerConfig& c = model.config();
-  const auto word = [](auto value, const auto& spellings) {
-    const std::string spelt = hooked::detail::spell(value, spellings);
-    return spelt.empty() ? std::string("none") : spelt;
+  const auto json = hooked::config_to_json(c);
+  const auto word = [&](const char* key) {
+    return json[key].is_null() ? std::string("none") : json[key].get<std::string>();
   };
   std::printf("model   %s: %td layers, d_model %td, %td heads of %td", kind.c_str(), c.n_layers,
               c.d_model, c.n_heads, c.d_head);
@@ -30,9 +31,8 @@ void print_model(const hooked::Transformer<float>& model, const std::string& kin
   std::printf("\n        vocabulary %td", c.d_vocab);
   if (c.d_vocab_out != c.d_vocab) std::printf(" to %td", c.d_vocab_out);
   std::printf(", up to %td tokens\n        %s, norm %s, positions %s%s%s\n", c.n_ctx,
-              word(c.act_fn, hooked::detail::kActivations).c_str(),
-              word(c.normalization, hooked::detail::kNormalizations).c_str(),
-              word(c.positional_embedding, hooked::detail::kPositions).c_str(),
+              word("act_fn").c_str(), word("normalization_type").c_str(),
+              word("positional_embedding_type").c_str(),
               c.parallel_attn_mlp ? ", attention and MLP side by side" : "",
               c.tied_embeddings ? ", W_U is W_E^T" : "");
   const auto numbers = static_cast<double>(model.n_params_total());

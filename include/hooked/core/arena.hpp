@@ -51,7 +51,9 @@ class Arena {
 
   /// A place to go back to.
   struct Mark {
-    std::size_t blocks, used_before, offset;
+    std::size_t blocks;       ///< how many there are
+    std::size_t used_before;  ///< bytes in all but the last
+    std::size_t offset;       ///< bytes in the last
   };
   /// Where the next allocation begins.
   Mark mark() const { return {blocks_.size(), used_before_, offset_}; }
