@@ -25,6 +25,8 @@ enum class Work {
   cache,     // run_with_cache, every site kept
   patching,  // the second sequence is patched with the residual stream of the first, at every
              // layer and position in turn
+  prefill,   // a prompt is read into a cache of keys and values, for the logits after it
+  generate,  // the likeliest token again and again after the first wanted position, with a cache
 };
 
 struct Case {
@@ -115,6 +117,14 @@ inline hooked::Dataset text(Index examples, Index length, Index vocabulary) {
   return data;
 }
 
+/// One sequence whose tokens from `first` on, but the last, are read for logits.
+inline hooked::Dataset prompt(Index length, Index first, Index vocabulary) {
+  hooked::Dataset data = text(1, length, vocabulary);
+  for (Index p = first; p + 1 < length; ++p) data.positions.push_back(static_cast<Token>(p));
+  data.labels = Tensor<Token>(data.labels.view().slice(1, first, length - 1));
+  return data;
+}
+
 inline std::vector<Case> cases() {
   using hooked::Activation;
   using hooked::Normalization;
@@ -173,6 +183,8 @@ inline std::vector<Case> cases() {
       {"medium_forward", Work::forward, medium, text(16, 64, 1000)},
       {"medium_cache", Work::cache, medium, text(16, 64, 1000)},
       {"medium_train", Work::train, medium, text(16, 64, 1000)},
+      {"medium_prefill", Work::prefill, medium, prompt(64, 62, 1000)},
+      {"medium_generate", Work::generate, medium, prompt(64, 15, 1000)},
       {"attention_only_train", Work::train, attention_only, text(16, 128, 1000)},
   };
 }

@@ -50,6 +50,8 @@ CASES = (
     "medium_forward",
     "medium_cache",
     "medium_train",
+    "medium_prefill",
+    "medium_generate",
     "attention_only_train",
 )
 PEERS = {

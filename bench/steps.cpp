@@ -18,6 +18,8 @@
 #include "hooked/hooked.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/io/npz.hpp"
+#include "hooked/nn/generate.hpp"
+#include "hooked/nn/key_value_cache.hpp"
 
 namespace {
 
@@ -113,6 +115,23 @@ void run(const Case& c, int threads) {
     case Work::cache:
       return probe({loss_of(model.run_with_cache(tokens).logits, labels)},
                    [&] { return model.run_with_cache(tokens, {.run = {.threads = threads}}); });
+    case Work::prefill: {
+      const auto read = [&] {
+        hooked::KeyValueCache<float> past(1, tokens.size(1));
+        return model.run_with_past(tokens.slice(1, 0, tokens.size(1) - 1), past, {},
+                                   {.positions = c.data.positions});
+      };
+      return probe({loss_of(read(), labels)}, read);
+    }
+    case Work::generate: {
+      const Index prompt = c.data.positions[0] + 1;
+      const auto generated = [&] {
+        return hooked::generate(model, tokens.slice(1, 0, prompt),
+                                {.max_new_tokens = tokens.size(1) - prompt, .do_sample = false});
+      };
+      const auto said = hooked::cast<double>(generated());
+      return probe({said.data(), said.data() + said.numel()}, generated);
+    }
     case Work::patching: {
       const Index last = tokens.size(1) - 1;
       const auto difference = [&](hooked::Variable<float> logits) {
@@ -146,7 +165,7 @@ void products(int threads) {
 void write(const Case& c, const std::filesystem::path& folder) {
   hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
   hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
-  constexpr const char* kWork[] = {"train", "forward", "cache", "patching"};
+  constexpr const char* kWork[] = {"train", "forward", "cache", "patching", "prefill", "generate"};
   hooked::save_json(folder / "case.json",
                     nlohmann::ordered_json{{"name", c.name},
                                            {"work", kWork[static_cast<int>(c.work)]},

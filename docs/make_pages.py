@@ -25,7 +25,7 @@ COMPILE = "bench/results/compile.json"  # bench/compile.py says what stands ther
 BUILDS = "bench/results/builds.json"  # bench/builds.py says what stands there
 # Pages with code from examples/ or figures in them.
 WITH_EXAMPLES = ["README.md", "docs/start.md", "docs/own_model.md", "docs/performance.md"]
-WITH_EXAMPLES += ["docs/cookbook.md", "docs/from_pytorch.md", "docs/from_transformer_lens.md"]
+WITH_EXAMPLES += ["docs/cookbook.md", "docs/from_pytorch.md", "docs/coming_from_transformer_lens.md"]
 COMPILED_PROGRAMS = {
     "quickstart": "`examples/quickstart.cpp`, headers only",
     "quickstart_compiled": "the same with `hooked::compiled`",

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 class Case:
     """A model, its batch, and what is to be done with them."""
 
-    work: str  # "train", "forward", "cache" or "patching"
+    work: str  # "train", "forward", "cache", "patching", "prefill" or "generate"
     config: dict  # HookedTransformerConfig's keys
     weights: dict[str, np.ndarray]  # under HookedTransformer's names
     tokens: np.ndarray  # [batch, pos]

@@ -8,8 +8,21 @@ os.environ["TQDM_DISABLE"] = "1"  # no bar is drawn while patching is timed
 import torch
 from torch.nn.functional import cross_entropy
 from transformer_lens import HookedTransformer, HookedTransformerConfig, patching
+from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache
 
 import common
+
+
+def cache_for(model: HookedTransformer) -> TransformerLensKeyValueCache:
+    return TransformerLensKeyValueCache.init_cache(model.cfg, "cpu", 1)
+
+
+def after(
+    model: HookedTransformer, cache: TransformerLensKeyValueCache, tokens: torch.Tensor
+) -> torch.Tensor:
+    """The logits of tokens that follow those in the cache."""
+    mask = torch.ones_like(tokens)  # a model without a tokenizer wants it said
+    return model(tokens, past_kv_cache=cache, attention_mask=mask)
 
 
 def main() -> None:
@@ -47,6 +60,23 @@ def main() -> None:
     elif case.work == "cache":
         logits, _ = model.run_with_cache(tokens)
         common.serve([loss_of(logits).item()], lambda: model.run_with_cache(tokens))
+    elif case.work == "prefill":
+        read = lambda: after(model, cache_for(model), tokens[:, :-1])[:, -1]
+        common.serve([cross_entropy(read(), labels[:, -1]).item()], read)
+    elif case.work == "generate":
+        # generate() of a model without a tokenizer adds the wrong positions (W_pos[2L - 2]), so the
+        # loop is written out.
+        first = case.positions[0] + 1
+
+        def generate() -> list[int]:
+            cache, said = cache_for(model), tokens[:, :first]
+            new = said
+            while said.shape[1] < tokens.shape[1]:
+                new = after(model, cache, new)[:, -1:].argmax(-1)
+                said = torch.cat([said, new], dim=1)
+            return said[0].tolist()
+
+        common.serve(generate(), generate)
     else:
         clean, corrupted = tokens[:1], tokens[1:]
         right, wrong = labels[:, -1]

@@ -18,10 +18,11 @@ const hooked::Transformer<float>& largest_digit();
 const hooked::Transformer<float>& repeater();
 
 // The recipes, by file.
-void look_inside();        // inside.cpp
-void read_weights();       // weights.cpp
-void compare_runs();       // runs.cpp
-void train_things();       // training.cpp
-void build_things();       // building.cpp
-void tensors_and_files();  // tensors.cpp
-void guides();             // guides.cpp
+void look_inside();                   // inside.cpp
+void read_weights();                  // weights.cpp
+void compare_runs();                  // runs.cpp
+void train_things();                  // training.cpp
+void build_things();                  // building.cpp
+void tensors_and_files();             // tensors.cpp
+void guides();                        // guides.cpp
+void coming_from_transformer_lens();  // coming_from_transformer_lens.cpp

@@ -1,4 +1,6 @@
-// The recipes of docs/cookbook.md, run one after the other; each is checked for what it claims.
+// The recipes of docs/cookbook.md and the tasks of docs/coming_from_transformer_lens.md, run one
+// after the other; each is checked for what it claims.
+// after the other; each is checked for what it claims.
 //
 //   cookbook [DIRECTORY]   files are written there (default: cookbook-files)
 #include "cookbook.hpp"
@@ -97,6 +99,7 @@ int main(int argc, char** argv) {
     build_things();
     tensors_and_files();
     guides();
+    coming_from_transformer_lens();
   } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
     return 1;

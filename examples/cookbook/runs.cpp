@@ -1,6 +1,7 @@
 // Recipes that change something in a run and compare. `./dev docs` copies what stands between marks
 // to docs/cookbook.md.
 #include <cmath>
+#include <cstdint>
 #include <hooked/hooked.hpp>
 #include <iostream>
 
@@ -137,9 +138,35 @@ void divergence(hooked::Transformer<float> model, const hooked::Dataset& data) {
   check(std::abs(loss.item() - kl) < 1e-5f, "the same number");
 }
 
+void generation(const hooked::Transformer<float>& model) {
+  // [generate]
+  // Two prompts, the shorter one padded on its left.
+  const hooked::Tensor<hooked::Token> prompts({2, 3}, {0, 2, 7, 5, 2, 7});
+  const auto text = hooked::generate(
+      model, prompts,
+      {.max_new_tokens = 1,
+       .do_sample = false,
+       .attention_mask = hooked::Tensor<std::uint8_t>({2, 3}, {0, 1, 1, 1, 1, 1})});
+
+  // Step by step, with hooks: keys and values of what was read stay in a cache, and a copy of it
+  // goes on from the same prefix in another way.
+  hooked::KeyValueCache<float> past(1, model.config().n_ctx);
+  (void)model.run_with_past(prompts.slice(0, 1, 2), past);  // 5 2 7
+  hooked::KeyValueCache<float> other = past;
+  const hooked::Tensor<hooked::Token> equals({1, 1}, 10);
+  const auto logits = model.run_with_past(equals, past);  // [batch, new tokens, d_vocab_out]
+  const auto ablated =
+      model.run_with_past(equals, other, {hooked::zero("blocks.0.attn.hook_z", {.heads = {1}})});
+  // [end]
+  check(text.shape() == hooked::Shape{2, 4}, "a token more");
+  check(hooked::argmax(logits, -1)(0, 0) == 7, "the largest digit");
+  check(hooked::max_norm(logits - ablated).item() > 0.1f, "the hook acted");
+}
+
 }  // namespace
 
 void compare_runs() {
+  generation(largest_digit());
   ablate(largest_digit(), digits());
   patch(largest_digit());
   steer(largest_digit());

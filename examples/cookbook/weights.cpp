@@ -1,5 +1,4 @@
-// Recipes that read weights, and how TransformerLens spells them (docs/from_transformer_lens.md).
-// `./dev docs` copies what stands between marks to docs/cookbook.md.
+// Recipes that read weights. `./dev docs` copies what stands between marks to docs/cookbook.md.
 #include <hooked/hooked.hpp>
 #include <hooked/interp/circuits.hpp>
 #include <hooked/interp/composition.hpp>
@@ -86,44 +85,13 @@ void compose(const hooked::Transformer<float>& model) {
         "an induction head reads what a previous-token head writes");
 }
 
-void lens_weights(const hooked::Transformer<float>& model,
-                  const hooked::Transformer<float>& with_mlp) {
-  const hooked::Tensor<float> A({4, 2}, 0.5f), B({2, 4}, 1.0f), v({4}, 1.0f);
-  // [lens_weights]
-  // py: M = FactoredMatrix(A, B); M.AB, M.svd(), M.eigenvalues, M.norm()
-  const hooked::FactoredMatrix M(A, B);
-  M.AB(), M.svd(), M.eigenvalues(), M.norm();
-  // py: M @ A, B @ M, M.T, M.make_even()
-  hooked::matmul(M, A), hooked::matmul(B, M), M.transpose(), M.make_even();
-  // py: M @ v, v @ M
-  hooked::matvec(M, v), hooked::vecmat(v, M);
-  // py: M[1:3, 0], M.get_corner(2), M.collapse_l(), M.collapse_r()
-  M.slice(0, 1, 3).select(1, 0), M.get_corner(2), M.collapse_l(), M.collapse_r();
-  // py: model.OV[1, 0], model.QK
-  hooked::OV(model, 1, 0), hooked::QK(model);
-  // py: model.all_composition_scores("Q")
-  const auto scores = hooked::composition_scores(model, hooked::Composition::Q);
-  // py: SVDInterpreter(model).get_singular_vectors("OV", 1, 3, head_index=0)
-  const auto directions = hooked::OV_singular_logits(model, 1, 0, 3);
-  // py: SVDInterpreter(with_mlp).get_singular_vectors("w_in", 0, 3), and "w_out"
-  hooked::W_in_singular_logits(with_mlp, 0, 3), hooked::W_out_singular_logits(with_mlp, 0, 3);
-  // py: model.process_weights_()
-  const auto processed = hooked::process_weights(model).model;
-  // py: model.refactor_factored_attn_matrices(model.state_dict())
-  const auto refactored = hooked::refactor_factored_attn_matrices(model);
-  // [end]
-  check(M.AB()(3, 3) == 1 && directions.shape() == hooked::Shape{24, 3}, "products");
-  check(scores(1, 0, 0, 0) == 0 && scores(0, 0, 1, 0) > 0, "later heads read earlier ones");
-  check(processed.n_params_total() < refactored.n_params_total(), "no weights of norms");
-}
-
 }  // namespace
 
 void read_weights() {
   circuits_as_factors(repeater());
   where_heads_look(repeater());
-  process(repeater(), twice_12(4));
-  step_by_step(repeater(), twice_12(4));
+  const auto twice = hooked::repeated_tokens(repeater(), {.batch = 4});
+  process(repeater(), twice);
+  step_by_step(repeater(), twice);
   compose(repeater());
-  lens_weights(repeater(), largest_digit());
 }

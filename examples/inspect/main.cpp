@@ -13,6 +13,7 @@
 #include "hooked/hooks/site.hpp"
 #include "hooked/io/config_json.hpp"
 #include "hooked/io/hugging_face.hpp"
+#include "hooked/io/npz.hpp"
 #include "lens.hpp"
 #include "options.hpp"
 #include "predictions.hpp"

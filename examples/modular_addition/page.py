@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
     claims_over_seeds, counting, definitions, frequency, holds, judged, number, one_run,
-    other_measurements, runs_of, spread, table, verdict_grid)
+    other_measurements, runs_of, spread, table, verdict_grid, where_it_differs)
 
 BASE = "loss, accuracy"
 KEY = "key frequencies"
@@ -30,6 +30,26 @@ ONE_LESS = "without one frequency, loss ratio: key ones, least; others, largest"
 GROKKING = "grokking: begins, ends"
 PHASES = "phases: memorised, circuit formed"
 EARLIER = "restricted loss falls before the test loss"
+
+ATTENTION = "attention of '=' to x: least and largest of the heads; to itself"
+PERIODIC = "heads: one frequency in the attention to x, least and largest"
+FALL = "sum of squares of weights: its fall in grokking against before"
+
+# Why a claim does not hold, with the numbers that say so.
+WHY = {
+    GROKKING: lambda run:
+        f"the test loss never exceeds {number(max(run.trajectory['test loss']))} nats; in the log of "
+        "Nanda's public demo it rises to 34.1",
+    ATTENTION: lambda run:
+        f"one head gives itself {number(run.value(ATTENTION, 2))} of its attention, and x and y equal "
+        "shares of the rest",
+    PERIODIC: lambda run:
+        f"one head mixes frequencies: its strongest has {number(run.value(PERIODIC))}%",
+    FALL: lambda run:
+        f"of {number(max(run.trajectory['sum of squares']))} that the weights have at most, "
+        f"{number(at_step(run, 'sum of squares', run.value(GROKKING)))} are left when grokking begins: "
+        "most of the fall comes before",
+}
 
 STUDY = ("The study is \"Circuit engineering\", whose part on addition replicates Nanda et al., "
          "\"Progress measures for grokking via mechanistic interpretability\" (2023).")
@@ -75,7 +95,9 @@ quarter of the norm of the strongest in W_L, w_k = 2 pi k / p. The **restricted 
 logits with nothing but their waves cos and sin of w_k (x + y) and each output's mean; the **excluded
 loss** that of training pairs without these waves. Along training, both are by the key frequencies
 that the model has in the end. "key cosines" is the share of the variance of the logits that the
-waves cos(w_k (x + y - z)) explain, z being the output.
+waves cos(w_k (x + y - z)) explain, z being the output, and "without key cosines" the loss of training
+pairs without these. "test / restricted loss" is of the test pairs alone, and "key waves of neurons" the
+share of the neurons' variance after ReLU that has a key frequency in x, y or both.
 
 ## One model, end to end: seed $shown
 
@@ -84,6 +106,8 @@ It is the run for which most of the claims that count hold.
 $shown_findings
 
 $shown_table
+
+$where_it_differs
 
 Along training:
 
@@ -121,6 +145,11 @@ $definitions
 """)
 
 
+def at_step(run, name, step):
+    """What is tracked under that name, at a snapshot."""
+    return run.trajectory[name][run.trajectory["step"].index(step)]
+
+
 def places(run, name):
     return [number(x) for x in run.claims[name]["measured"]]
 
@@ -147,8 +176,9 @@ def seeds_table(runs):
 
 def trajectory_table(run, rows_wanted=26):
     t = run.trajectory
-    columns = ["train loss", "test loss", "restricted loss", "excluded loss", "key cosines",
-               "sum of squares", "Gini W_E", "Gini W_L", "important frequencies"]
+    columns = ["train loss", "test loss", "restricted loss", "excluded loss", "without key cosines",
+               "test / restricted loss", "key cosines", "key waves of neurons", "sum of squares",
+               "Gini W_E", "Gini W_L", "important frequencies"]
     every = max(1, (len(t["step"]) - 1) // (rows_wanted - 1))
     rows = [[str(t["step"][i])] + [number(t[name][i]) for name in columns]
             for i in range(0, len(t["step"]), every)]
@@ -208,7 +238,9 @@ def main():
         percent=number(100 * chosen["training_fraction"]), pairs=whole(chosen["p"] ** 2),
         weight_decay=number(chosen["weight_decay"]), steps=whole(chosen["steps"]), shown=run.seed,
         shown_findings="\n".join(json.loads((folder / "findings.json").read_text(encoding="utf-8"))),
-        shown_table=one_run(run, full), shown_trajectory=trajectory_table(run),
+        shown_table=one_run(run, full),
+        where_it_differs="\n\n".join(f"Seed {r.seed}. " + why for r in full
+                                     if (why := where_it_differs(r, full, WHY))), shown_trajectory=trajectory_table(run),
         seeds_table=seeds_table(full), grid=verdict_grid(full),
         claims_table=claims_over_seeds(full, {f"{len(full)} seeds": full}),
         others_table=other_measurements(full, {f"{len(full)} seeds": full}),

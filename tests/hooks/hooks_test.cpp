@@ -309,6 +309,20 @@ TEST_CASE("Optional hook points fire when they are asked for, and only then") {
         Names{"blocks.0.mlp.hook_pre", "blocks.0.mlp.hook_post", "blocks.0.hook_mlp_out"});
 }
 
+TEST_CASE("An edit at an optional hook point acts, wherever it is given") {  // D15
+  auto model = golden::model(tiny());
+  const auto of_z = model.run_with_hooks(tiny_tokens(), {zero("z0", {.heads = {1}})});
+  const Hook<double> of_result = zero("blocks.0.attn.hook_result", {.heads = {1}});
+  CHECK(!equal(of_z, model(tiny_tokens())));
+  CHECK(largest_difference(model.run_with_hooks(tiny_tokens(), {of_result}), of_z) < 1e-14);
+  {
+    const auto scope = model.hooks({of_result});
+    CHECK(largest_difference(model(tiny_tokens()), of_z) < 1e-14);
+  }
+  model.add_hook(of_result);
+  CHECK(largest_difference(model(tiny_tokens()), of_z) < 1e-14);
+}
+
 TEST_CASE("A site that fires several times keeps its calls apart") {
   const auto model = golden::model(tiny());
   const std::vector<SiteSelector> names{"blocks.0.hook_q_input", "blocks.0.ln1.hook_scale"};

@@ -2,6 +2,7 @@
 #include "hooked/interp/attention_by.hpp"
 
 #include "catch.hpp"
+#include "hooked/interp/head_maps.hpp"
 #include "hooked/interp/orders.hpp"
 
 using namespace hooked;
@@ -54,6 +55,24 @@ TEST_CASE("Scores of what stands in the residual stream are those of the run", "
       }
     }
   }
+}
+
+TEST_CASE("Heads that share keys have scores all the same", "[attention_by]") {
+  const Transformer<double> model({.n_layers = 1,
+                                   .d_model = 8,
+                                   .n_ctx = 4,
+                                   .n_heads = 4,
+                                   .d_head = 3,
+                                   .d_vocab = 5,
+                                   .normalization = Normalization::none,
+                                   .n_key_value_heads = 2},
+                                  Seed{3});
+  const Tensor<Token> tokens({1, 4}, {4, 0, 2, 1});
+  const auto cache = model.run_with_cache(tokens).cache;
+  const auto resid = cache["resid_pre0"].select(0, 0);
+  const Tensor<double> scores = head_scores(model, 0, resid, resid);
+  for (Index h = 0; h < 4; ++h) CHECK(scores(h, 3, 1) == Approx(cache["attn_scores0"](0, h, 3, 1)));
+  CHECK(head_input_maps(model, 0, resid).shape() == Shape{4, 4, 32});
 }
 
 TEST_CASE("All orders of the first tokens, and how alike activations are over them", "[orders]") {

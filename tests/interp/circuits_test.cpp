@@ -116,8 +116,8 @@ TEST_CASE("Heads that share keys each have a copy, and without a W_U it is W_E^T
 TEST_CASE("There are no circuits of heads that there are not") {
   const auto model = golden::model();
   const auto refused = [](auto f) { return refusal(f); };
-  CHECK(refused([&] { return QK(model, 2, 0); }) == "there is no block 2, the model has 2");
-  CHECK(refused([&] { return OV(model, -3, 0); }) == "there is no block -3, the model has 2");
+  CHECK(refused([&] { return QK(model, 2, 0); }) == "QK: there is no block 2, the model has 2");
+  CHECK(refused([&] { return OV(model, -3, 0); }) == "OV: there is no block -3, the model has 2");
   CHECK_THAT(refused([&] { return OV(model, 0, 2); }),
              ContainsSubstring("index 2 is outside axis 0"));
   CHECK(refused([&] { return OV_singular_logits(model, 0, 0, 5); }) ==

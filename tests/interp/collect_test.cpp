@@ -1,6 +1,7 @@
 #include "hooked/interp/collect.hpp"
 
 #include "catch.hpp"
+#include "hooked/core/reduce.hpp"
 #include "hooked/interp/head_maps.hpp"
 
 using namespace hooked;
@@ -43,6 +44,23 @@ TEST_CASE("What is collected in chunks is what one run caches at the position", 
     CHECK(cache["pattern0"](row, 1, 0) == Approx(all["pattern0"](row, 1, 1, 0)));
   }
   CHECK_THROWS_AS(collect_at(model, tokens, 1, {"blocks.0.mlp.hook_prae"}), NameError);
+}
+
+TEST_CASE("A position is cut from the axis of positions, whatever stands beside it",  // D19
+          "[collect]") {
+  TransformerConfig config = small_model().config();
+  config.positional_embedding = PositionalEmbedding::rotary;
+  const Transformer<double> model(config, Seed{7});
+  const std::vector<std::string> names{"blocks.0.hook_q_input", "blocks.0.attn.hook_rot_q",
+                                       "blocks.0.attn.hook_rot_k"};
+  const Tensor<Token> tokens = many_tokens();
+  const auto cut = collect_at(model, tokens, 2, names).cache;
+  const auto whole = model.run_with_cache(tokens, {.names = {names.begin(), names.end()}}).cache;
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    REQUIRE(cut[name].shape() == Shape{600, 2, name == names[0] ? 8 : 4});
+    CHECK(max_norm(cut[name] - whole[name].select(1, 2)).item() < 1e-14);
+  }
 }
 
 TEST_CASE("An activation replaced by itself changes nothing, by zero it is an ablation",

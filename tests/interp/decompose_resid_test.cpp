@@ -1,6 +1,7 @@
 // The stream as the sum of what layers write.
 #include "hooked/interp/decompose_resid.hpp"
 
+#include "hooked/interp/full_resid_decomposition.hpp"
 #include "interp/streams.hpp"
 
 namespace hooked {
@@ -92,8 +93,20 @@ TEST_CASE("Positions that are not in the stream are not among its parts") {  // 
   auto cache = cache_of(model);
   cache.insert("hook_pos_embed", Tensor<double>({2, 8, 8}, 1.0));
   const auto parts = decompose_resid(model, cache);
-  CHECK(parts.labels == Labels{"embed", "0_attn_out", "0_mlp_out", "1_attn_out", "1_mlp_out"});
+  const Labels without{"embed", "0_attn_out", "0_mlp_out", "1_attn_out", "1_mlp_out"};
+  CHECK(parts.labels == without);
   CHECK(relative_error(total(parts), cache["resid_post1"]) < 1e-14);
+  for (const auto kind : {PositionalEmbedding::shortformer, PositionalEmbedding::rotary,
+                          PositionalEmbedding::alibi, PositionalEmbedding::sinusoidal}) {
+    CAPTURE(static_cast<int>(kind));
+    config.positional_embedding = kind;
+    const auto other = golden::model(config);
+    const auto run = cache_of(other);
+    const auto found = decompose_resid(other, run);
+    CHECK((found.labels == without) == (kind != PositionalEmbedding::sinusoidal));
+    CHECK(relative_error(total(found), run["resid_post1"]) < 1e-14);
+    CHECK(relative_error(total(full_resid_decomposition(other, run)), run["resid_post1"]) < 1e-13);
+  }
 }
 
 TEST_CASE("A model without blocks has embeddings alone in its stream") {

@@ -10,7 +10,7 @@ namespace {
 
 void check(const Tensor<double>& x, const std::vector<double>& expected) {
   REQUIRE(x.shape() == Shape{2, 2});
-  for (Index i = 0; i < 4; ++i) CHECK(x.data()[i] == as_printed(expected[size_t(i)]));
+  for (Index i = 0; i < 4; ++i) CHECK(x.data()[i] == ten_digits(expected[size_t(i)]));
 }
 
 TEST_CASE("Kinds of heads look where their definitions say") {

@@ -31,8 +31,8 @@ TEST_CASE("Parts of the stream have the published attributions") {
                   difference_of);
   REQUIRE(last.shape() == Shape{6, 1, 1});
   for (Index i = 0; i < 6; ++i) {
-    CHECK(everywhere(i, 0, -1) == as_printed(expected[size_t(i)]));
-    CHECK(last(i, 0, 0) == as_printed(expected[size_t(i)]));
+    CHECK(everywhere(i, 0, -1) == ten_digits(expected[size_t(i)]));
+    CHECK(last(i, 0, 0) == ten_digits(expected[size_t(i)]));
   }
 }
 

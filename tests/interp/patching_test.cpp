@@ -4,7 +4,10 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "hooked/autograd/arithmetic.hpp"
 #include "hooked/autograd/reduce.hpp"
+#include "hooked/autograd/select.hpp"
+#include "hooked/core/matmul.hpp"
 #include "hooked/testing/bits.hpp"
 #include "interp/sequence.hpp"
 #include "nn/golden_model.hpp"
@@ -75,6 +78,53 @@ TEST_CASE(
                                       {.positions = positions, .threads = threads}),
               result) == "");
   }
+}
+
+TEST_CASE("Patching the golden model's stream gives the published logit differences") {
+  const Tensor<Token> clean({8}, {1, 2, 3, 4, 1, 2, 3, 4}),
+      corrupted({8}, {1, 2, 3, 4, 5, 2, 3, 4});
+  const auto result =
+      patch_resid_pre<double>(golden::model(), clean, corrupted, [](Variable<double> logits) {
+        return element(logits, {0, -1, 3}) - element(logits, {0, -1, 5});
+      });
+  const Tensor<double> expected({2, 8}, {0.662781, 0.662781, 0.662781, 0.662781,  //
+                                         0.791725, 0.662781, 0.662781, 0.662781,  //
+                                         0.662781, 0.662781, 0.662781, 0.662781,  //
+                                         0.571460, 0.665543, 0.671726, 0.846315});
+  CHECK(max_norm(result - expected).item() < 5.001e-7);
+}
+
+TEST_CASE("A path from one head to another's queries is patched at the queries' own input") {
+  const auto model = golden::model();
+  const auto clean = sequence(8, 3), corrupted = sequence(8, 7);
+  const std::vector<SiteSelector> names{"*", "result0", "blocks.1.hook_q_input"};
+  const auto of_clean = model.run_with_cache(clean, {.names = names}).cache,
+             of_corrupted = model.run_with_cache(corrupted, {.names = names}).cache;
+  // What head L0H1 would have written, in place of what it writes, for the queries of L1H0 alone.
+  const auto along = [&](const ActivationCache<double>& source) {
+    const auto change = source["result0"].select(2, 1) - of_corrupted["result0"].select(2, 1);
+    const auto input = of_corrupted["blocks.1.hook_q_input"].select(2, 0) + change;
+    const auto patched =
+        replace("blocks.1.hook_q_input", input.reshape({1, 8, 1, 8}), {.heads = {0}});
+    return model.run_with_cache(corrupted, {.names = names, .hooks = {patched}});
+  };
+  const auto [logits, found] = along(of_clean);
+  CHECK(max_norm(found["q1"].select(2, 1) - of_corrupted["q1"].select(2, 1)).item() < 1e-14);
+  CHECK(max_norm(found["k1"] - of_corrupted["k1"]).item() == 0);
+  CHECK(max_norm(found["resid_pre1"] - of_corrupted["resid_pre1"]).item() == 0);
+  CHECK(max_norm(logits - model(corrupted)).item() > 1e-3);
+  // By hand, through ln1: (x - mean) / scale * w + b.
+  const auto x = of_corrupted["resid_pre1"].select(0, 0) +
+                 of_clean["result0"].select(2, 1).select(0, 0) -
+                 of_corrupted["result0"].select(2, 1).select(0, 0);  // [pos, d_model]
+  const auto centred = x - mean(x, -1, Keep::yes);
+  const auto scale = sqrt(mean(centred * centred, -1, Keep::yes) + model.config().eps);
+  const auto read = centred / scale * model["blocks.1.ln1.w"] + model["blocks.1.ln1.b"];
+  const auto q = matmul(read, model["blocks.1.attn.W_Q"].select(0, 0)) +
+                 model["blocks.1.attn.b_Q"].select(0, 0);
+  CHECK(max_norm(found["q1"].select(2, 0).select(0, 0) - q).item() < 1e-13);
+  // Nothing happens where the runs are one.
+  CHECK(max_norm(along(of_corrupted).logits - model(corrupted)).item() < 1e-14);
 }
 
 TEST_CASE("Patched runs know where their tokens stand, whatever the positions are made of") {

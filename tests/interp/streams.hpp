@@ -8,12 +8,10 @@
 #include "catch.hpp"
 #include "hooked/core/reduce.hpp"
 #include "hooked/interp/residual_stack.hpp"
+#include "interp/checks.hpp"
 #include "nn/golden_model.hpp"
 
 namespace hooked {
-
-/// Fits a number printed with ten significant digits: half a unit of the tenth.
-inline Approx as_printed(double x) { return Approx(x).epsilon(5.001e-10).margin(1e-15); }
 
 /// A kind of model, by name.
 struct Make {

@@ -64,6 +64,20 @@ TEST_CASE("A sweep gives what a whole run with one patch gives, for every place"
   }
 }
 
+TEST_CASE("Sweeping the golden model's heads gives the published logit differences") {
+  const auto model = golden::model();
+  const Tensor<Token> clean({8}, {1, 2, 3, 4, 1, 2, 3, 4}),
+      corrupted({8}, {1, 2, 3, 4, 5, 2, 3, 4});
+  const std::vector<Place> heads{{.layer = 0, .head = 0},
+                                 {.layer = 0, .head = 1},
+                                 {.layer = 1, .head = 0},
+                                 {.layer = 1, .head = 1}};
+  const auto found =
+      sweep<double>(model, corrupted, "z", heads, model.run_with_cache(clean).cache, difference);
+  const double expected[] = {0.808413, 0.715036, 0.691104, 0.649233};
+  for (Index i = 0; i < 4; ++i) CHECK(found(i) == Approx(expected[i]).epsilon(0).margin(5.001e-7));
+}
+
 TEST_CASE("A sweep refuses places that there are not") {
   const auto model = golden::model();
   const auto tokens = sequence(8, 3);

@@ -242,7 +242,7 @@ TEST_CASE("Shards are what their index says", "[io]") {
   CHECK_THAT(copy.refusal(), ContainsSubstring("; pytorch_model.bin is not read"));
 }
 
-TEST_CASE("A damaged checkpoint loads or is one of our errors", "[io]") {
+TEST_CASE("A damaged file of Hugging Face loads or is one of our errors", "[io]") {
   const Copy copy("neox_half");
   const std::string valid = read_file(copy / "model.safetensors");
   unsigned refused = 0;

@@ -50,11 +50,11 @@ Transformer<T> filled(const TransformerConfig& config, Seed seed = {}) {
 Tensor<Token> tokens() { return Tensor<Token>({2, 4}, {1, 2, 3, 0, 6, 4, 4, 5}); }
 
 nlohmann::ordered_json json_of(const std::string& text) { return parse_json(text, "test"); }
-TransformerConfig config_of(const std::string& text) {
+TransformerConfig config_in(const std::string& text) {
   return config_from_json(json_of(text), "config.json");
 }
 std::string refusal_of(const std::string& text) {
-  return error_of<Error>([&] { config_of(text); });
+  return error_of<Error>([&] { config_in(text); });
 }
 /// What is said of the small config with some keys changed or added.
 std::string refusal_with(const std::string& changes) {
@@ -65,7 +65,7 @@ std::string refusal_with(const std::string& changes) {
 TransformerConfig accepted_with(const std::string& changes) {
   nlohmann::ordered_json json = config_to_json(small());
   json.update(json_of(changes));
-  return config_of(json.dump());
+  return config_in(json.dump());
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ TEST_CASE("A config is written under the keys of HookedTransformerConfig, resolv
 TEST_CASE("Every setting of a config comes back from JSON", "[io]") {
   const auto there_and_back = [](const auto& change) {
     const TransformerConfig config = small_with(change).resolved();
-    return config_of(config_to_json(config).dump()) == config;
+    return config_in(config_to_json(config).dump()) == config;
   };
   using C = TransformerConfig;
   for (const auto act_fn :
@@ -115,7 +115,7 @@ TEST_CASE("Every setting of a config comes back from JSON", "[io]") {
 }
 
 TEST_CASE("Missing keys and null keep the defaults", "[io]") {
-  const TransformerConfig config = config_of(
+  const TransformerConfig config = config_in(
       R"({"d_model": 6, "d_head": 3, "n_ctx": 5, "d_vocab": 7, "act_fn": null, "d_mlp": null,
           "attn_scale": null, "attn_only": null})");
   CHECK(config.n_layers == 0);
@@ -246,7 +246,7 @@ TEST_CASE("A damaged config loads or is one of our errors", "[io]") {
   for (unsigned seed = 0; seed < 3000; ++seed) {
     CAPTURE(seed);
     try {
-      config_of(scratch::damaged(valid, seed));
+      config_in(scratch::damaged(valid, seed));
     } catch (const Error&) {
       ++refused;
     }

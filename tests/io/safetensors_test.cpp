@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "hooked/core/arithmetic.hpp"
 #include "hooked/io/npz.hpp"
 #include "io/python.hpp"
 #include "io/scratch.hpp"

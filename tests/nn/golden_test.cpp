@@ -209,6 +209,8 @@ TEST_CASE("Variants of the golden model give the published losses and logits") {
   check_variant("final_rms", c, 2.858358982, -2.404019541);
   c = golden::config(), c.act_fn = Activation::gelu_new;
   check_variant("gelu_new", c, 2.899112864, 0.2398199809);
+  c.act_fn = Activation::gelu_fast;  // the same to ten digits
+  check_variant("gelu_fast", c, 2.899112864, 0.2398199809);
   c = golden::config(), c.act_fn = Activation::relu;
   check_variant("relu", c, 2.95992509, 0.2346327297);
   c = golden::config(), c.act_fn = Activation::silu;

@@ -21,11 +21,11 @@ Tensor<Token> random_tokens(const Shape& shape, Index d_vocab, std::uint64_t see
   return tokens;
 }
 
-/// Left padding: 0, 1, 2, 0, ... tokens of it.
-Tensor<std::uint8_t> ragged(Index batch, Index length) {
+/// Padding on the left or, if said so, on the right: 0, 1, 2, 0, ... times `step` tokens of it.
+Tensor<std::uint8_t> ragged(Index batch, Index length, bool right = false, Index step = 1) {
   Tensor<std::uint8_t> mask({batch, length}, std::uint8_t{1});
   for (Index b = 0; b < batch; ++b) {
-    for (Index p = 0; p < b % 3; ++p) mask(b, p) = 0;
+    for (Index p = 0; p < b % 3 * step; ++p) mask(b, right ? length - 1 - p : p) = 0;
   }
   return mask;
 }
@@ -41,10 +41,12 @@ TEMPLATE_TEST_CASE("Read in pieces, tokens have the logits that they have in one
     const auto model = golden::model<T>(c);
     const Index length = c.n_ctx;
     const auto tokens = random_tokens({batch, length}, c.d_vocab, static_cast<std::uint64_t>(i));
-    for (const bool padded : {false, true}) {
-      CAPTURE(i, padded);
+    for (const std::string padding : {"none", "left", "right"}) {
+      CAPTURE(i, padding);
+      const bool padded = padding != "none";
       RunOptions options;
-      if (padded) options.attention_mask = ragged(batch, length);
+      // On the right so much that some pieces begin with it.
+      if (padded) options.attention_mask = ragged(batch, length, padding == "right", 2);
       const Tensor<T> whole = model(tokens, options);
       KeyValueCache<T> past(batch, length);
       for (const Index end : {Index{3}, Index{4}, length}) {

@@ -185,6 +185,28 @@ TEST_CASE("Rotary scores depend on how far apart query and key are, not on where
   CHECK(max_norm(cache["rot_q0"].select(1, 2) - cache["rot_q0"].select(1, 5)).item() > 1e-3);
 }
 
+TEST_CASE("ALiBi takes from a score in proportion to the distance, at a slope of each head's own") {
+  const auto biases = [](Index heads) {
+    auto model = with([&](TransformerConfig& c) {
+      c.positional_embedding = PositionalEmbedding::alibi;
+      c.n_heads = heads;
+    });
+    for (const char* name : {"blocks.0.attn.W_Q", "blocks.0.attn.b_Q"}) model[name].fill(0);
+    return model.run_with_cache(golden::tokens()).cache["attn_scores0"];
+  };
+  for (const Index heads : {3, 4, 8}) {  // of 8: 1/2, 1/4, ..., 1/256
+    const auto scores = biases(heads);
+    for (Index h = 0; h < heads; ++h) {
+      const double slope = std::pow(2.0, -8.0 * static_cast<double>(h + 1) / double(heads));
+      for (Index query = 0; query < 8; ++query) {
+        for (Index key = 0; key <= query; ++key) {
+          CHECK(scores(1, h, query, key) == Approx(slope * double(key - query)).epsilon(1e-6));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("hook_tokens shows the tokens, and what a hook leaves there is read") {
   const auto model = golden::model();
   const auto tokens = golden::tokens();

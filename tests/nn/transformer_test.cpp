@@ -114,6 +114,10 @@ TEST_CASE("Stopping at a layer gives the stream before it") {
   CHECK(equal(before_1, cache["blocks.1.hook_resid_pre"]));
   CHECK(equal(model(tokens, {.stop_at_layer = -1}), before_1));
   CHECK(equal(model(tokens, {.stop_at_layer = 2}), cache["blocks.1.hook_resid_post"]));
+  // Hooks act on the way.
+  const auto ablation = zero("blocks.0.attn.hook_z", {.heads = {1}});
+  CHECK(close(model.run_with_hooks(tokens, {ablation}, {.stop_at_layer = 1}),
+              model.run_with_cache(tokens, {.hooks = {ablation}}).cache["resid_pre1"]));
 }
 
 TEST_CASE("A cache of a run that stops holds the sites that it passed") {
@@ -214,7 +218,15 @@ TEST_CASE("Masked tokens get no attention, and a query that sees nothing attends
 }
 
 TEST_CASE("A sequence padded on the left gives what it gives without padding") {
-  const auto model = golden::model();
+  TransformerConfig c = golden::config();
+  c.positional_embedding = GENERATE(PositionalEmbedding::standard, PositionalEmbedding::shortformer,
+                                    PositionalEmbedding::rotary, PositionalEmbedding::alibi,
+                                    PositionalEmbedding::sinusoidal, PositionalEmbedding::none);
+  c.use_local_attn = GENERATE(false, true);
+  if (c.use_local_attn)
+    c.window_size = 2, c.attn_types = {AttentionType::local, AttentionType::global};
+  CAPTURE(static_cast<int>(c.positional_embedding), c.use_local_attn);
+  const auto model = golden::model(c);
   const Tensor<double> plain = model(Tensor<Token>({1, 3}, {4, 5, 6}));
   const RunOptions padded{.attention_mask = Tensor<std::uint8_t>({1, 5}, {0, 0, 1, 1, 1})};
   const Tensor<Token> tokens({1, 5}, {9, 9, 4, 5, 6});
@@ -301,6 +313,9 @@ TEST_CASE("Parameters are counted as by hand") {
   TransformerConfig attn_only = c;
   attn_only.attn_only = true;
   CHECK(attn_only.n_params() == 2 * 4 * 8 * 4 * 2);
+  TransformerConfig gated = c;
+  gated.gated_mlp = true;
+  CHECK(gated.n_params() == 2 * (4 * 8 * 4 * 2 + 3 * 8 * 12));
   // All: W_E, W_pos, W_U and b_U; a block's heads with b_Q, b_K, b_V and b_O, norms and MLP.
   const auto total = [](const TransformerConfig& config) {
     return Transformer<float>(config).n_params_total();
@@ -310,6 +325,7 @@ TEST_CASE("Parameters are counted as by hand") {
   const Index mlp = 2 * 8 * 12 + 12 + 8;
   CHECK(total(c) == outside + 2 * (heads + mlp) + 5 * 2 * 8);
   CHECK(total(attn_only) == outside + 2 * heads + 3 * 2 * 8);
+  CHECK(total(gated) == outside + 2 * (heads + mlp + 8 * 12) + 5 * 2 * 8);
   TransformerConfig rms = c;
   rms.normalization = Normalization::RMS;
   CHECK(total(rms) == outside + 2 * (heads + mlp) + 5 * 8);
@@ -711,6 +727,16 @@ TEST_CASE("Sampling follows the probabilities and the seed") {
   check_shares({.top_p = 0.7}, 0.0, 2.0 / 7, 5.0 / 7);
   // Every prompt holds one 0, which is penalised by ln 2.
   check_shares({.freq_penalty = std::log(2.0)}, 0.5 / 7.5, 2.0 / 7.5, 5.0 / 7.5);
+  // Tokens as likely as the last of the top k stay; where both are given, top_k is the rule.
+  model.parameters().set("unembed.b_U", Tensor<double>({3}, {0.0, 0.0, -9.0}));
+  check_shares({.top_k = 1}, 0.5, 0.5, 0.0);
+  check_shares({.top_k = 2, .top_p = 1e-9}, 0.5, 0.5, 0.0);
+  check_shares({.top_k = 99}, 0.5, 0.5, 0.0);
+  // The 0 of the prompt: ln 4 halves to ln 2, and -ln 2 doubles to -ln 4.
+  model.parameters().set("unembed.b_U", Tensor<double>({3}, {std::log(4.0), 0.0, 0.0}));
+  check_shares({.repetition_penalty = 2.0}, 2.0 / 4, 1.0 / 4, 1.0 / 4);
+  model.parameters().set("unembed.b_U", Tensor<double>({3}, {-std::log(2.0), 0.0, 0.0}));
+  check_shares({.repetition_penalty = 2.0}, 0.25 / 2.25, 1.0 / 2.25, 1.0 / 2.25);
   CHECK(shares({.seed = Seed{3}}) == shares({.seed = Seed{3}}));
   CHECK(shares({.seed = Seed{3}}) != shares({.seed = Seed{4}}));
 }

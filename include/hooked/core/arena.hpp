@@ -53,7 +53,7 @@ class Arena {
   struct Mark {
     std::size_t blocks;       ///< how many there are
     std::size_t used_before;  ///< bytes in all but the last
-    std::size_t offset;       ///< bytes in the last
+    std::size_t offset;       ///< bytes in that one
   };
   /// Where the next allocation begins.
   Mark mark() const { return {blocks_.size(), used_before_, offset_}; }

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "hooked/core/matmul.hpp"
+#include "hooked/interp/weights.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {
@@ -37,15 +38,16 @@ Tensor<double> attention_by_class(const P& pattern, const C& of_key, Index class
 
 /// The attention scores between the rows of `queries` [n, d_model] and of `keys` [m, d_model] in
 /// each head of block `layer`, as if they stood in the residual stream:
-/// (x W_Q^h + b_Q^h) (y W_K^h + b_K^h)^T / divisor, [head, n, m]. Norms and masks are left out.
+/// (x W_Q^h + b_Q^h) (y W_K^h + b_K^h)^T / divisor, [head, n, m]. Norms, masks, caps and what
+/// positions do to scores are left out.
 template <Scalar T>
 Tensor<T> head_scores(const Transformer<T>& model, Index layer,
                       View<const std::type_identity_t<T>> queries,
                       View<const std::type_identity_t<T>> keys) {
   const std::string block = text("blocks.", layer, ".attn.");
   const auto rows = [&](View<const T> x, const std::string& which) {
-    Tensor<T> y = matmul(x, model[block + "W_" + which]);  // [head, n, d_head]
-    const View<const T> b = model[block + "b_" + which];   // [head, d_head]
+    Tensor<T> y = matmul(x, detail::of_each_head(model.parameters(), block, "W_" + which));
+    const Tensor<T> b = detail::of_each_head(model.parameters(), block, "b_" + which);
     for (Index h = 0; h < y.size(0); ++h) {
       y.select(0, h).matrix().rowwise() += b.select(0, h).matrix().row(0);
     }

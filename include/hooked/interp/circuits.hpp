@@ -26,7 +26,7 @@ FactoredMatrix<T> QK(const Transformer<T>& model) {
 /// when there is no such block or head.
 template <Scalar T>
 FactoredMatrix<T> QK(const Transformer<T>& model, Index layer, Index head) {
-  return QK(model).select(0, detail::block_number(model, layer)).select(0, head);
+  return QK(model).select(0, detail::block_number("QK", model.config(), layer)).select(0, head);
 }
 
 /// W_V W_O of every head, [layer, head, d_model, d_model]: x OV is what a head writes where it
@@ -38,7 +38,7 @@ FactoredMatrix<T> OV(const Transformer<T>& model) {
 /// That of one head, [d_model, d_model]. Throws as QK.
 template <Scalar T>
 FactoredMatrix<T> OV(const Transformer<T>& model, Index layer, Index head) {
-  return OV(model).select(0, detail::block_number(model, layer)).select(0, head);
+  return OV(model).select(0, detail::block_number("OV", model.config(), layer)).select(0, head);
 }
 
 /// W_E W_Q W_K^T W_E^T of every head, [layer, head, query token, key token]: how much a token looks
@@ -86,7 +86,7 @@ Tensor<T> read_through_unembedding(const Transformer<T>& model, const Tensor<T>&
 
 template <Scalar T>
 View<const T> mlp_weight(const Transformer<T>& model, Index layer, const char* name) {
-  return model[text("blocks.", block_number(model, layer), ".mlp.", name)];
+  return model[text("blocks.", block_number(name, model.config(), layer), ".mlp.", name)];
 }
 
 }  // namespace detail
@@ -105,7 +105,8 @@ Tensor<T> OV_singular_logits(const Transformer<T>& model, Index layer, Index hea
 template <Scalar T>
 Tensor<T> W_in_singular_logits(const Transformer<T>& model, Index layer, Index count = 10) {
   Tensor<T> W_in(detail::mlp_weight(model, layer, "W_in"));
-  const std::string w = text("blocks.", detail::block_number(model, layer), ".ln2.w");
+  const std::string w =
+      text("blocks.", detail::block_number("W_in", model.config(), layer), ".ln2.w");
   if (model.parameters().contains(w)) W_in *= model[w].reshape({-1, 1});
   return detail::read_through_unembedding(model, svd(W_in).U, count);
 }

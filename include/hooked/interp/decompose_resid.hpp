@@ -32,15 +32,10 @@ struct DecomposeResidOptions {
 
 namespace detail {
 
-/// Whether hook_pos_embed is added to the stream.
+/// Whether hook_pos_embed is added to the stream; shortformer's is not.
 inline bool has_pos_embed_in_stream(const TransformerConfig& c) {
-  switch (c.positional_embedding) {
-    case PositionalEmbedding::standard:
-      return true;
-    case PositionalEmbedding::none:
-      return false;
-  }
-  return false;
+  return c.positional_embedding == PositionalEmbedding::standard ||
+         c.positional_embedding == PositionalEmbedding::sinusoidal;
 }
 
 /// What is embedded into the stream: sites with labels.

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "hooked/core/matmul.hpp"
+#include "hooked/interp/weights.hpp"
 #include "hooked/nn/transformer.hpp"
 
 namespace hooked {
@@ -15,7 +16,8 @@ template <Scalar T>
 Tensor<T> head_input_maps(const Transformer<T>& model, Index layer,
                           View<const std::type_identity_t<T>> x) {
   const std::string block = text("blocks.", layer, ".");
-  const auto z = matmul(x, model[block + "attn.W_V"]);       // [head, n, d_head]
+  const Tensor<T> W_V = detail::of_each_head(model.parameters(), block + "attn.", "W_V");
+  const auto z = matmul(x, W_V);                             // [head, n, d_head]
   const auto result = matmul(z, model[block + "attn.W_O"]);  // [head, n, d_model]
   return matmul(result, model[block + "mlp.W_in"]);          // [head, n, d_mlp]
 }

@@ -10,6 +10,7 @@
 #include "hooked/hooks/cache.hpp"
 #include "hooked/interp/apply_ln.hpp"
 #include "hooked/interp/residual_stack.hpp"
+#include "hooked/interp/weights.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/transformer.hpp"
 
@@ -34,13 +35,6 @@ struct LogitAttrsOptions {
 
 namespace detail {
 
-/// W_U [d_model, d_vocab_out], which is W_E^T where the two are tied.
-template <Scalar T>
-View<const T> unembedding(const Transformer<T>& model) {
-  const bool own = model.parameters().contains("unembed.W_U");
-  return own ? model["unembed.W_U"] : model["embed.W_E"].transpose();
-}
-
 /// The columns of W_U that the tokens have: places [batch, pos] to [batch, pos, d_model].
 template <Scalar T>
 Tensor<T> logit_directions(const Transformer<T>& model, const Tensor<Token>& tokens,
@@ -49,7 +43,7 @@ Tensor<T> logit_directions(const Transformer<T>& model, const Tensor<Token>& tok
     fail<ShapeError>("logit_attrs: the tokens are ", tokens.shape(),
                      ", they must be one or the first axes of ", places);
   }
-  const View<const T> W_U = unembedding(model);
+  const Tensor<T> W_U = unembedding(model);
   for_each_element(tokens.view(), [&](Index, const Token& token) {
     if (token >= 0 && token < W_U.size(1)) return;
     fail<ShapeError>("logit_attrs: token ", token, " is outside the output vocabulary 0..",

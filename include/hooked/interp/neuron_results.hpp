@@ -13,6 +13,7 @@
 #include "hooked/hooks/edits.hpp"
 #include "hooked/interp/apply_ln.hpp"
 #include "hooked/interp/residual_stack.hpp"
+#include "hooked/interp/weights.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/transformer.hpp"
 

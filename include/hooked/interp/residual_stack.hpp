@@ -96,14 +96,6 @@ inline StreamEnd stream_end(const char* what, const TransformerConfig& c,
   return found;
 }
 
-/// The number of a block; negative ones count from the end. Throws ShapeError.
-inline Index block_number(const char* what, const TransformerConfig& c, Index layer) {
-  if (layer < -c.n_layers || layer >= c.n_layers) {
-    fail<ShapeError>(what, ": there is no block ", layer, ", the model has ", c.n_layers);
-  }
-  return layer < 0 ? layer + c.n_layers : layer;
-}
-
 /// Indices as numbers from 0 to size - 1. Throws ShapeError where there are none, or one outside.
 inline std::vector<Index> numbers_of(const char* what, const char* axis, const Indices& indices,
                                      Index size) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hooked/core/select.hpp"
+#include "hooked/nn/config.hpp"
 #include "hooked/nn/parameters.hpp"
 #include "hooked/nn/transformer.hpp"
 
@@ -38,13 +39,11 @@ Tensor<T> of_all_heads(const Transformer<T>& model, const std::string& name) {
 }
 
 // A block's number, negative ones counted from the end. Throws ShapeError.
-template <Scalar T>
-Index block_number(const Transformer<T>& model, Index layer) {
-  const Index layers = model.config().n_layers;
-  if (layer < -layers || layer >= layers) {
-    fail<ShapeError>("there is no block ", layer, ", the model has ", layers);
+inline Index block_number(const char* what, const TransformerConfig& c, Index layer) {
+  if (layer < -c.n_layers || layer >= c.n_layers) {
+    fail<ShapeError>(what, ": there is no block ", layer, ", the model has ", c.n_layers);
   }
-  return layer < 0 ? layer + layers : layer;
+  return layer < 0 ? layer + c.n_layers : layer;
 }
 
 }  // namespace detail

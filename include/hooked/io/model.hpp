@@ -33,7 +33,7 @@ namespace detail {
 void save_config(const TransformerConfig& config, const std::filesystem::path& directory);
 
 /// A safetensors file. Where there is a config, blocks are as the contract has them: then also the
-/// two constants of each attention that `load_state_dict` asks for.
+/// constants of each attention that `load_state_dict` asks for.
 template <Scalar T>
 void save_weights(const Parameters<T>& parameters, const TransformerConfig* config,
                   const std::filesystem::path& path);

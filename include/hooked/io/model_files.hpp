@@ -1,9 +1,12 @@
 // How models are written and read: the formats behind io/model.hpp.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,11 +16,20 @@
 #include "hooked/io/npz.hpp"
 #include "hooked/io/safetensors.hpp"
 #include "hooked/nn/config.hpp"
+#include "hooked/nn/kinds.hpp"
 #include "hooked/nn/parameters.hpp"
 
 namespace hooked {
 
 namespace detail {
+
+/// Whether HookedTransformer saves a tensor that is no parameter under this name.
+inline bool is_buffer(std::string_view name) {
+  for (const std::string_view end : {".mask", ".IGNORE", ".rotary_sin", ".rotary_cos"}) {
+    if (name.ends_with(end)) return true;
+  }
+  return false;
+}
 
 /// The parameters under the contract's names, to be written; they must outlive the list.
 template <Scalar T>
@@ -29,12 +41,23 @@ std::vector<NamedTensor> named_tensors(const Parameters<T>& parameters) {
   return tensors;
 }
 
-/// Whether HookedTransformer's state_dict has this name for a constant, which is no parameter.
-inline bool is_buffer(const std::string& name) {
-  for (const char* const constant : {".mask", ".IGNORE", ".rotary_sin", ".rotary_cos"}) {
-    if (name.ends_with(constant)) return true;
+/// HookedTransformer's tables of a rotation, [position, rotary_dim]: `wave` of the angles, each for
+/// the two numbers of its pair.
+template <Scalar T>
+Tensor<T> rotary_table(const TransformerConfig& c, double (*wave)(double)) {
+  constexpr Index kRows = 2048;  // it makes more where it needs them
+  const Index half = c.rotary_dim / 2;
+  Tensor<T> table({std::min(c.n_ctx, kRows), c.rotary_dim});
+  for (Index p = 0; p < table.size(0); ++p) {
+    for (Index j = 0; j < half; ++j) {
+      const double turns =
+          std::pow(c.rotary_base, static_cast<double>(j) / static_cast<double>(half));
+      const auto value = static_cast<T>(wave(static_cast<double>(p) / turns));
+      table(p, c.rotary_adjacent_pairs ? 2 * j : j) = value;
+      table(p, c.rotary_adjacent_pairs ? 2 * j + 1 : j + half) = value;
+    }
   }
-  return false;
+  return table;
 }
 
 template <Scalar T>
@@ -43,9 +66,18 @@ void save_weights(const Parameters<T>& parameters, const TransformerConfig* conf
   std::vector<NamedTensor> tensors = named_tensors(parameters);
   const View<const bool> mask(nullptr, {0, 0});
   const auto ignore = Tensor<T>::scalar(-std::numeric_limits<T>::infinity());
+  Tensor<T> sin, cos;
+  const bool rotates =
+      config != nullptr && config->positional_embedding == PositionalEmbedding::rotary;
+  if (rotates) {
+    sin = rotary_table<T>(*config, std::sin), cos = rotary_table<T>(*config, std::cos);
+  }
   for (Index l = 0; config != nullptr && l < config->n_layers; ++l) {
     tensors.push_back({text("blocks.", l, ".attn.mask"), mask});
     tensors.push_back({text("blocks.", l, ".attn.IGNORE"), ignore});
+    if (!rotates) continue;
+    tensors.push_back({text("blocks.", l, ".attn.rotary_sin"), sin});
+    tensors.push_back({text("blocks.", l, ".attn.rotary_cos"), cos});
   }
   save_safetensors(path, std::move(tensors));
 }

@@ -2,7 +2,9 @@
 // 5.3).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -11,7 +13,6 @@
 #include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/nn/builder.hpp"
-#include "hooked/nn/padding.hpp"
 #include "hooked/nn/stream.hpp"
 #include "hooked/ops/rotary.hpp"
 
@@ -66,9 +67,11 @@ class Rotation {
     auto* const position =
         x.tape().arena().template allocate<Token>(static_cast<std::size_t>(batch * here));
     for (Index b = 0; b < batch; ++b) {
+      const std::uint8_t* const visible =
+          stream.visible == nullptr ? nullptr : stream.visible + b * (first + length);
       for (Index i = 0; i < here; ++i) {
         const Index p = wanted.empty() ? i : Index{wanted[static_cast<std::size_t>(i)]};
-        position[b * here + i] = position_of(stream.position, b * length, first, p);
+        position[b * here + i] = position_of(visible, first + p);
       }
     }
     return record<Rotary>({table_->cos.data(), table_->sin.data(), position, dim_, adjacent_}, x);
@@ -79,10 +82,11 @@ class Rotation {
     std::vector<double> cos, sin;  // [position, dim / 2]
   };
 
-  static Token position_of(const Token* positions, Index row, Index first, Index p) {
-    if (positions == nullptr) return static_cast<Token>(first + p);
-    while (p > 0 && positions[row + p] == Padding::kNone) --p;
-    return std::max(Token{0}, positions[row + p]);
+  // Of token p of a sequence: how many before it are visible.
+  static Token position_of(const std::uint8_t* visible, Index p) {
+    if (visible == nullptr) return static_cast<Token>(p);
+    const auto hidden = std::count(visible, visible + p + 1, std::uint8_t{0});
+    return static_cast<Token>(std::max<Index>(0, p - hidden));
   }
 
   Index dim_, n_ctx_;
