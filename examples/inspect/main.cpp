@@ -11,6 +11,7 @@
 
 #include "heads.hpp"
 #include "hooked/hooks/site.hpp"
+#include "hooked/io/config_json.hpp"
 #include "hooked/io/hugging_face.hpp"
 #include "hooked/io/npz.hpp"
 #include "lens.hpp"

@@ -68,6 +68,27 @@ open(folder + "/tokens.npy", "wb").write(tokens)
 END
 shows "tokens  2 x 3 [batch, pos]" "$gpt2" --tokens-file "$folder/tokens.npy"
 
+# A directory with HookedTransformer's keys and names, as TransformerLens writes them.
+python3 - "$folder/lens" <<'END' || failed=1
+import json, os, struct, sys
+os.mkdir(sys.argv[1])
+config = dict(n_layers=0, d_model=2, n_ctx=4, n_heads=1, d_head=2, d_vocab=3, act_fn="gelu",
+              normalization_type=None, dtype="torch.float32", device="cpu", use_hook_tokens=False)
+json.dump(config, open(sys.argv[1] + "/config.json", "w"))
+shapes = {"embed.W_E": [3, 2], "pos_embed.W_pos": [4, 2], "unembed.W_U": [2, 3], "unembed.b_U": [3]}
+numbers = [1, 0, 0, 1, 1, 1] + [0] * 8 + [2, 0, 0, 0, 3, 0] + [0, 0, 0.5]
+header, at = {}, 0
+for name, shape in shapes.items():
+    end = at + 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)
+    header[name], at = {"dtype": "F32", "shape": shape, "data_offsets": [at, end]}, end
+text = json.dumps(header).encode()
+with open(sys.argv[1] + "/model.safetensors", "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text + struct.pack(f"<{len(numbers)}f", *numbers))
+END
+shows "model   HookedTransformer: 0 layers, d_model 2" "$folder/lens" --tokens 0,1,2
+shows "gelu, norm none, positions standard" "$folder/lens" --tokens 0,1,2
+shows "     1    3.000 0." "$folder/lens" --tokens 0,1,2 --top 1
+
 refuses "$folder/none/config.json: cannot be read: No such file or directory" "$folder/none" --tokens 1
 mkdir "$folder/empty" "$folder/llama" "$folder/bare"
 refuses "$folder/empty/config.json: cannot be read" "$folder/empty" --tokens 1

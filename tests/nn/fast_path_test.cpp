@@ -193,12 +193,12 @@ TEST_CASE("Without hooks and gradients a run takes the memory of one block, not 
     return pass.tape().arena().bytes_used();
   };
   CHECK(bytes_of(8, false) > 2 * bytes_of(3, false));
-  CHECK(2 * bytes_of(8, true) < bytes_of(8, false));  // parameters are bound there, too
+  CHECK(bytes_of(8, true) < bytes_of(3, true) + 25'000);  // parameters are bound there, too
 }
 
 TEST_CASE("Logits that are too many to stand on the tape are the same as one by one") {
   TransformerConfig c = golden::config();
-  c.d_vocab_out = 1'200'000;  // 13 to a piece
+  c.d_vocab_out = 1'200'000;  // six rows to a piece
   c.n_layers = 1;
   const auto model = golden::model<float>(c);
   const auto tokens = golden::tokens();
@@ -209,8 +209,8 @@ TEST_CASE("Logits that are too many to stand on the tape are the same as one by 
     CHECK(testing::bit_difference(one, Tensor<float>(all.slice(1, p, p + 1))) == "");
   }
   const auto loss = model.loss_per_token(tokens);
-  const auto direct = log_softmax(all, -1);
-  CHECK(loss(1, 6) == Approx(-direct(1, 6, tokens(1, 7))));
+  const auto direct = log_softmax(all.select(0, 1).select(0, 6), -1);
+  CHECK(loss(1, 6) == Approx(-direct(tokens(1, 7))));
   CHECK(model.loss(tokens) == Approx(mean(loss).item()));
 }
 

@@ -212,7 +212,7 @@ class TransformerNetwork {
     Arena::Mark mark_{};
   };
 
-  static constexpr Index kPiece = Index{1} << 24;  // logits that are on the tape at a time
+  static constexpr Index kPiece = Index{1} << 23;  // logits that are on the tape at a time
 
   /// Whether logits of this stream are more than a piece, and somebody reads them in pieces.
   bool hands_over(const Pass<T>& pass, Variable<T> resid, SiteId after_blocks) const {
