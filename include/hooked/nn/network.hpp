@@ -107,7 +107,7 @@ class TransformerNetwork {
     check_positions("positions", positions, length_of(stream.resid));
     stream = with_positions(pass, stream);
     bool narrowed = positions.empty() || options.stop_at_layer;
-    const Dropped dropped(pass, stream.resid);
+    const Dropped dropped(pass, stream.resid, stop - start);
     for (Index l = start; l < stop; ++l) {
       // Once nobody looks any more, the last block computes the wanted positions alone.
       if (!narrowed && l + 1 == config_.n_layers &&
@@ -188,11 +188,13 @@ class TransformerNetwork {
   /// takes the memory of one block, not of all.
   class Dropped {
    public:
-    Dropped(Pass<T>& pass, Variable<T> resid) : pass_(&pass), rows_(resid.rows()) {
-      if (!pass.drops_blocks()) return;
+    Dropped(Pass<T>& pass, Variable<T> resid, Index blocks) : pass_(&pass), rows_(resid.rows()) {
+      // Of a short run all fits the caches, and memory that is given back must be taken again.
+      constexpr Index kWorthwhile = Index{1} << 20;
+      const Index numbers = batch_of(resid) * length_of(resid) * resid.shape()[-1];
+      if (!pass.drops_blocks() || numbers * blocks < kWorthwhile) return;
       Arena& arena = pass.tape().arena();
-      const Index rows = batch_of(resid) * length_of(resid);
-      room_ = arena.template allocate<T>(static_cast<std::size_t>(rows * resid.shape()[-1]));
+      room_ = arena.template allocate<T>(static_cast<std::size_t>(numbers));
       mark_ = arena.mark();
     }
     /// The same stream, for which alone there is room; whose rows a block has chosen, stays.
