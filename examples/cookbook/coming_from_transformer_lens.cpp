@@ -229,7 +229,8 @@ void induction(const Model& model) {
 void circuits(const Model& model) {
   // [circuits]
   const auto OV = hooked::OV(model, 1, 0), QK = hooked::QK(model, 1, 0);  // FactoredMatrix
-  OV.AB(), OV.norm(), OV.transpose(), OV.get_corner(3), OV.make_even(), OV.collapse_l();
+  OV.AB(), OV.norm(), OV.transpose(), OV.get_corner(3), OV.make_even(), OV.collapse_l(),
+      OV.collapse_r();
   const auto [U, S, V] = OV.svd();
   const auto eigenvalues = OV.eigenvalues();
   const auto from_token_to_logits =

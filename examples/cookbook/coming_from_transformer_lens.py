@@ -277,7 +277,7 @@ def induction(model):
 def circuits(model):
     # [circuits]
     OV, QK = model.OV[1, 0], model.QK[1, 0]
-    OV.AB, OV.norm(), OV.T, OV.get_corner(3), OV.make_even(), OV.collapse_l()
+    OV.AB, OV.norm(), OV.T, OV.get_corner(3), OV.make_even(), OV.collapse_l(), OV.collapse_r()
     U, S, V = OV.svd()
     eigenvalues = OV.eigenvalues
     from_token_to_logits = model.W_E @ OV @ model.W_U

@@ -78,7 +78,9 @@ void full_decomposition(const hooked::Transformer<float>& model) {
       model, cache, {.layer = 1, .positions = {3}, .project_output_onto = up});
   const auto most = hooked::argmax(neurons.values, 0).item();  // of [neuron, batch, pos]
   std::cout << neurons.labels[std::size_t(most)] << "\n";
+  const auto results = hooked::head_results(model, cache, 0);  // hook_result, from z and W_O
   // [end]
+  check(results.shape() == hooked::Shape{1, 4, 2, 32}, "what every head adds");
   const auto stream = cache["resid_pre1"].slice(1, 3, 4);
   check(hooked::max_norm(hooked::sum(parts.values, 0) - stream).item() < 1e-4f, "it is a sum");
   check(parts.labels.size() == 2 + 64 + 3 && parts.labels.back() == "bias", "labels");
