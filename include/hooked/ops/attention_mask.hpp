@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "hooked/core/shape.hpp"
+#include "hooked/core/view.hpp"
 
 namespace hooked {
 
