@@ -149,6 +149,16 @@ TEST_CASE("A cache refuses what does not go on from it") {
   CHECK_THROWS_WITH(model.run_with_past(tokens, large),
                     "run_with_past: the cache has room for 13 tokens, the model's n_ctx is 12");
   CHECK_THROWS_AS(KeyValueCache<double>(0, 3), ShapeError);
+  CHECK_THROWS_WITH(
+      model.run_with_past(tokens.slice(1, 0, 2), past, {}, {.stop_at_layer = 1}),
+      "run_with_past: stop_at_layer is 1: blocks that do not run would not know these "
+      "tokens later");
+  for (const Index layers : {1, 3}) {
+    TransformerConfig other = golden::config();
+    other.n_layers = layers;
+    CHECK_THROWS_AS(golden::model(other).run_with_past(tokens.slice(1, 0, 2), past), Error);
+  }
+  CHECK(past.length() == 8);
   TransformerConfig c = golden::config();
   c.attention_dir = AttentionDirection::bidirectional;
   CHECK_THROWS_AS(golden::model(c).run_with_past(tokens, past), ConfigError);

@@ -34,9 +34,9 @@ std::string refusal(const Change& change) {
 
 TEST_CASE("Options that contradict each other, or would change nothing, are refused") {
   using C = TransformerConfig;
-  CHECK(refusal([](C& c) { c.rotary_dim = 2; }) ==
-        "rotary_dim or rotary_adjacent_pairs is set, but positional_embedding is not rotary: they "
-        "would change nothing");
+  CHECK(
+      refusal([](C& c) { c.rotary_dim = 2; }) ==
+      "a rotary_ field is set, but positional_embedding is not rotary: they would change nothing");
   const auto rotary = [](Index dim) {
     return refusal([dim](C& c) {
       c.positional_embedding = PositionalEmbedding::rotary;
@@ -48,6 +48,13 @@ TEST_CASE("Options that contradict each other, or would change nothing, are refu
     CHECK(rotary(dim) ==
           "rotary_dim is " + std::to_string(dim) + ": it must be even, and from 2 to d_head 4");
   }
+  CHECK(refusal([](C& c) { c.rotary_base = 100; }) == refusal([](C& c) { c.rotary_dim = 2; }));
+  CHECK(refusal([](C& c) {
+          c.use_local_attn = true, c.attention_dir = AttentionDirection::bidirectional;
+        }) ==
+        "use_local_attn is set, but attention_dir is bidirectional, which has no window: it would "
+        "change nothing");
+  CHECK(refusal([](C& c) { c.output_logits_soft_cap = std::nan(""); }).starts_with("output_"));
   CHECK(refusal([](C& c) { c.window_size = 2; }) ==
         "window_size or attn_types is set, but use_local_attn is not: they would change nothing");
   CHECK(refusal([](C& c) { c.use_local_attn = true; }) ==

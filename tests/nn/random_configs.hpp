@@ -28,7 +28,7 @@ inline void add_options(TransformerConfig& c, Index i) {
     c.rotary_adjacent_pairs = one_in(2);
   }
   c.gated_mlp = !c.attn_only && c.act_fn != Activation::solu_ln && one_in(3);
-  if (one_in(2)) {
+  if (one_in(2) && c.attention_dir == AttentionDirection::causal) {
     c.use_local_attn = true, c.window_size = 1 + random.below(3);
     for (Index l = 0; l < c.n_layers; ++l) {
       c.attn_types.push_back(one_in(3) ? AttentionType::global : AttentionType::local);

@@ -154,6 +154,7 @@ inline void forget_what_changes_nothing(TransformerConfig& c) {
     c.rotary_dim = usual.rotary_dim, c.rotary_base = usual.rotary_base;
     c.rotary_adjacent_pairs = false;
   }
+  if (c.attention_dir == AttentionDirection::bidirectional) c.use_local_attn = false;
   if (!c.use_local_attn) c.window_size = usual.window_size, c.attn_types.clear();
   for (double* const cap : {&c.attn_scores_soft_cap, &c.output_logits_soft_cap}) {
     if (!(*cap > 0)) *cap = -1;

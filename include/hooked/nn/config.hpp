@@ -144,9 +144,9 @@ struct TransformerConfig {
   // Fills in rotary_dim. Throws ConfigError for what contradicts the kind of positions.
   void resolve_positions() {
     if (positional_embedding != PositionalEmbedding::rotary) {
-      if (rotary_dim == -1 && !rotary_adjacent_pairs) return;
+      if (rotary_dim == -1 && rotary_base == 10000 && !rotary_adjacent_pairs) return;
       fail<ConfigError>(
-          "rotary_dim or rotary_adjacent_pairs is set, but positional_embedding is "
+          "a rotary_ field is set, but positional_embedding is "
           "not rotary: they would change nothing");
     }
     if (rotary_dim == -1) rotary_dim = d_head;
@@ -161,6 +161,11 @@ struct TransformerConfig {
   // Throws ConfigError for windows, groups and caps that cannot be.
   void check_attention(Index heads) const {
     if (use_local_attn) {
+      if (attention_dir == AttentionDirection::bidirectional) {
+        fail<ConfigError>(
+            "use_local_attn is set, but attention_dir is bidirectional, which has no "
+            "window: it would change nothing");
+      }
       if (window_size < 1) {
         fail<ConfigError>("window_size is ", window_size,
                           ": with use_local_attn it must be at "
@@ -179,11 +184,12 @@ struct TransformerConfig {
       fail<ConfigError>("n_key_value_heads is ", n_key_value_heads, ": it must divide n_heads ",
                         heads, ", or be -1 where each head has keys and values of its own");
     }
-    for (const double cap : {attn_scores_soft_cap, output_logits_soft_cap}) {
-      if (cap == -1 || (cap > 0 && std::isfinite(cap))) continue;
-      fail<ConfigError>(cap == output_logits_soft_cap ? "output_logits" : "attn_scores",
-                        "_soft_cap is ", cap, ": it must be positive, or -1 for none");
-    }
+    const auto check_cap = [](const char* field, double cap) {
+      if (cap == -1 || (cap > 0 && std::isfinite(cap))) return;
+      fail<ConfigError>(field, " is ", cap, ": it must be positive, or -1 for none");
+    };
+    check_cap("attn_scores_soft_cap", attn_scores_soft_cap);
+    check_cap("output_logits_soft_cap", output_logits_soft_cap);
     if (tied_embeddings && d_vocab_out != -1 && d_vocab_out != d_vocab) {
       fail<ConfigError>("tied_embeddings: W_U is W_E^T, so d_vocab_out ", d_vocab_out,
                         " must be d_vocab ", d_vocab);

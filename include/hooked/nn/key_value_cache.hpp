@@ -51,6 +51,10 @@ class KeyValueCache {
   std::pair<Variable<T>, Variable<T>> extended(Variable<T> k, Variable<T> v) {
     k = dense(k), v = dense(v);
     if (turn_ == layers_.size()) {
+      if (length_ > 0) {
+        fail<Error>("the cache of keys and values is of ", layers_.size(),
+                    " attentions, this model has more: make one for each model");
+      }
       const Shape room{batch_, n_ctx_, k.shape()[2], k.shape()[3]};
       layers_.push_back({Tensor<T>(room), Tensor<T>(room)});
     }
@@ -63,7 +67,14 @@ class KeyValueCache {
             tape.constant(std::as_const(values).slice(1, 0, end))};
   }
   /// What the run read stays. (Without it the next run begins where this one did.)
-  void keep(Index count) { length_ += count; }
+  /// Throws Error where the run did not come to all attentions that the cache is of.
+  void keep(Index count) {
+    if (turn_ != layers_.size()) {
+      fail<Error>("the cache of keys and values is of ", layers_.size(),
+                  " attentions, this run had ", turn_, ": make one for each model");
+    }
+    length_ += count;
+  }
 
  private:
   Index batch_, n_ctx_, length_ = 0;

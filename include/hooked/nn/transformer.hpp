@@ -138,6 +138,10 @@ Tensor<T> Transformer<T>::run_with_past(View<const Token> tokens, KeyValueCache<
         "run_with_past: this model's tokens see those after them, so that what was read "
         "changes with every new token: run all of them");
   }
+  if (options.stop_at_layer) {
+    fail<ConfigError>("run_with_past: stop_at_layer is ", *options.stop_at_layer,
+                      ": blocks that do not run would not know these tokens later");
+  }
   if (past.n_ctx() > config().n_ctx) {
     fail<ShapeError>("run_with_past: the cache has room for ", past.n_ctx(),
                      " tokens, the model's n_ctx is ", config().n_ctx);
