@@ -61,7 +61,8 @@ class Transformer : public Model<TransformerNetwork<T>> {
   /// Reads tokens [batch, pos] that follow those in `past`, and adds them to it: their logits, at
   /// options.positions of theirs alone if given. An attention_mask is about all tokens, [batch,
   /// past and pos]. Hooks see the new tokens as queries, and all as keys. Throws ShapeError for
-  /// another batch than `past` has, and for more tokens than n_ctx.
+  /// another batch than `past` has, and for more tokens than n_ctx; ConfigError for bidirectional
+  /// models and for stop_at_layer; Error for the cache of another model.
   Tensor<T> run_with_past(View<const Token> tokens, KeyValueCache<T>& past,
                           std::vector<Hook<T>> hooks = {}, const RunOptions& options = {}) const;
 
