@@ -56,8 +56,8 @@ Choices Choices::with(const Chosen& values) const {
   for (const auto& [name, value] : values) {
     const Choice& choice = find(name);
     const auto place = &choice - all_.data();
-    if (value.is_word() == choice.words.empty()) refuse(name, value, !choice.words.empty());
-    if (value.is_word() &&
+    if (value.is_word() != choice.value.is_word()) refuse(name, value, choice.value.is_word());
+    if (!choice.words.empty() &&
         std::find(choice.words.begin(), choice.words.end(), value.word()) == choice.words.end()) {
       hooked::fail<hooked::NameError>(name, " is \"", value.word(), "\"; the nearest are: ",
                                       hooked::nearest_names(value.word(), choice.words));

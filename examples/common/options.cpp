@@ -40,16 +40,16 @@ CommandLine read_command_line(const Study& study, int argc, char** argv) {
   Chosen values;
   for (const Choice& choice : study.choices) {
     const std::string help = choice.help + " (else the preset's)";
-    if (choice.words.empty()) {
+    if (!choice.value.is_word()) {
       app.add_option_function<double>(
              option_of(choice.name),
              [&](const double& number) { values.emplace_back(choice.name, number); }, help)
           ->check(CLI::Number);
     } else {
-      app.add_option_function<std::string>(
-             option_of(choice.name),
-             [&](const std::string& word) { values.emplace_back(choice.name, word); }, help)
-          ->check(CLI::IsMember(choice.words));
+      CLI::Option* const option = app.add_option_function<std::string>(
+          option_of(choice.name),
+          [&](const std::string& word) { values.emplace_back(choice.name, word); }, help);
+      if (!choice.words.empty()) option->check(CLI::IsMember(choice.words));
     }
   }
   try {

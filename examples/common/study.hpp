@@ -46,7 +46,7 @@ struct Choice {
   std::string name;
   Value value;
   std::string help = "";
-  std::vector<std::string> words = {};  // of which the value is one; none: it is a number
+  std::vector<std::string> words = {};  // of which the value is one; none: any number, or any text
 };
 class Choices {
  public:
@@ -55,7 +55,8 @@ class Choices {
   /// A choice that is a number. Throws NameError, naming the nearest, for one that there is not,
   /// ConfigError for a word.
   double operator[](const std::string& name) const;
-  /// A choice that is a word. Throws NameError for one that there is not, ConfigError for a number.
+  /// A choice that is a word or a text. Throws NameError for one that there is not, ConfigError for
+  /// a number.
   const std::string& word(const std::string& name) const;
   /// A choice that must be a whole number.
   /// Throws ConfigError where it is not.

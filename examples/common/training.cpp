@@ -130,7 +130,7 @@ Transformer<float> train_or_load(const Study& study, const Options& options, con
       training.steps > 0 ? training.steps : training.epochs * steps_per_epoch(setup);
   if (steps < 1) hooked::fail<hooked::ConfigError>("a run of ", steps, " steps: it must have one");
   training.validation = &setup.all;
-  training.evaluate_every = std::max<Index>(1, steps / 25);
+  if (training.evaluate_every == 0) training.evaluate_every = std::max<Index>(1, steps / 25);
   training.directory = options.out;
   training.checkpoint_every = std::max<Index>(1, steps / 20);
   training.resume = options.resume;

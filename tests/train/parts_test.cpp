@@ -240,6 +240,11 @@ TEST_CASE("Pieces follow one another, and a piece of no steps is passed over", "
   CHECK(Schedule::warmup(0).then(Schedule::linear(2))(0) == 1.0);
   CHECK(Schedule::linear(0, 0.5)(0) == 0.5);
   CHECK(Schedule().then(Schedule::linear(2))(1) == 0.5);
+
+  const Schedule stairs = Schedule::constant(2, 0.75).then(Schedule::constant(1, 0.25));
+  for (const Index step : {0, 1}) CHECK(stairs(step) == 0.75);
+  for (const Index step : {2, 3}) CHECK(stairs(step) == 0.25);
+  CHECK_FALSE(stairs.is_constant());
 }
 
 TEST_CASE("Schedules are those of PyTorch", "[train]") {

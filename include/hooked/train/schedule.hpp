@@ -27,8 +27,10 @@ class Schedule {
     return factor;
   }
 
-  /// 1 for `steps` steps.
-  static Schedule constant(Index steps) { return Schedule({steps, Form::line, 1.0, 1.0}); }
+  /// The same factor for `steps` steps: several of them one after the other make stairs.
+  static Schedule constant(Index steps, double factor = 1.0) {
+    return Schedule({steps, Form::line, factor, factor});
+  }
   /// From `start` up to 1 in a straight line, reached after `steps` steps. `start` above 0 keeps
   /// the first step from doing nothing.
   static Schedule warmup(Index steps, double start = 0.01) {
