@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Sums up runs of build/examples/caesar in three modes in one page.
+
+    page.py [--date YYYY-MM-DD] --machine TEXT RESULTS > docs/results/caesar.md
+
+RESULTS holds easy, medium and hard, each with full-seedN as --out wrote them.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import string
+import sys
+import types
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
+from results import (  # noqa: E402
+    claims_over_seeds, counting, definitions, holds, judged, number, one_run, other_measurements,
+    runs_of, spread, verdict_grid, where_it_differs)
+
+MODES = {"easy": "Easy mode: words by their frequency", "medium": "Medium mode: words alike",
+         "hard": "Hard mode: slices of prose"}
+LOSS = "loss; mean and median probability of the right rotation"
+BAYES = "Bayes' rule over the word list: loss, mean probability, accuracy"
+LAYER_0 = "layer 0: attention within the word, from A, B, C"
+LAYER_1 = "1.0 attends to C, 1.1 to B"
+FIRST = "layer 1: attention to the first word, 1.0 and 1.1"
+PLACES = "position embeddings alone: the most that a head of layer 1 attends to a key"
+COMPOSED = "K-composition: 1.0 to what attended to 0A, 1.1 to what attended to 0B"
+AT_ONE = "attribution at position 1: head 1.1 less head 1.0"
+PAIRS = "first word: the model less additive evidence, second and third letter"
+FIRST_LETTERS = "first letters: implied against listed frequencies"
+
+# Why a claim does not hold, with the numbers that say so.
+WHY = {
+    FIRST: lambda run: "layer 1 spreads over all words, "
+        f"{number(run.value(FIRST))} and {number(run.value(FIRST, 1))} for the first where .19 would "
+        "be all alike (the study's own weights: .28 and .24)",
+    COMPOSED: lambda run: "the bias to early words is as weak as their attention: "
+        f"{number(run.value(FIRST))} and {number(run.value(FIRST, 1))} to the first word",
+    LAYER_1: lambda run: "which letters a head reads is settled by training: both heads of layer 1 "
+        f"look at third letters, {number(run.value(LAYER_1))} of 1.0, and 1.1 has "
+        f"{number(run.value(LAYER_1, 1))} for the other",
+    AT_ONE: lambda run: f"the difference is {number(run.value(AT_ONE))} logits: both heads read "
+        "what two letters say",
+    PAIRS: lambda run: f"the model gains {number(run.value(PAIRS))} and {number(run.value(PAIRS, 1))} "
+        "over letters that speak for themselves",
+    FIRST_LETTERS: lambda run: f"Pearson's r is {number(run.value(FIRST_LETTERS))}",
+}
+
+PAGE = string.Template("""\
+# How a transformer without MLPs breaks the Caesar cipher
+
+$findings
+
+The study is the "monthly algorithmic problem" about the Caesar cipher (its page's title names
+another month). The program is [examples/caesar](../../examples/caesar); this page is written by its
+`page.py` from the files beside it, which these commands made:
+
+$commands
+
+$date, $machine.
+
+## How claims are judged
+
+- Every claim is measured on the trained model and, by the same analysis, on two that know nothing:
+  an **untrained** one, and the trained one with **letters shuffled**: every letter has the embedding
+  of another, every position that of another, so that heads look at other letters, which mean others
+  to them. A rule that one of them passes with any seed does not discriminate, and counts for nothing.
+- "Study says" quotes the study, or has its number. "match" and "same sign/shape" are two tolerances,
+  written behind each [definition](#definitions); they are ours, set after short runs had been seen.
+- Heads of layer 1 are named by what they do: the study's 1.0 is the one that looks more at third
+  letters (and less at second ones), 1.1 the other. A, B, C are a word's letters, 0A is the first
+  letter of the first word.
+
+## The models
+
+Two layers of attention with two heads of 24 dimensions, a residual stream of 48, layer norm before
+both layers and before the unembedding, no MLPs. A sequence has $length characters, all letters
+rotated by the same number, which the model says at every position. $sequences sequences, $epochs
+epochs of batches of $batch_size by Adam, the learning rate falling from $lr to $last_lr, L2 of
+$weight_decay; the weights of the epoch with the best validation loss are kept.
+
+All analyses are of processed weights (norms folded, all that is written to the stream centred, value
+biases folded), which compute the same: each run says by how much they differ.
+
+$modes
+
+## Definitions
+
+$definitions
+""")
+
+
+def shown(runs):
+    names = counting(runs)
+    return max(runs, key=lambda run: (sum(holds(run, name) for name in names), -run.seed))
+
+
+def findings_of(folder):
+    return json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+
+
+def mode_section(results, mode, runs):
+    run = shown(runs)
+    parts = [f"## {MODES[mode]}",
+             f"Seed {run.seed}" + (", for which most of the claims that count hold:"
+                                   if judged(runs) else ":"),
+             "\n".join(f"- {line}" for line in findings_of(results / mode / f"full-seed{run.seed}"))]
+    if judged(runs):
+        parts += [one_run(run, runs), *filter(None, [where_it_differs(run, runs, WHY)]),
+                  f"All {len(runs)} seeds (● match, ○ same sign or shape, · differs, ? not "
+                  "measurable):", verdict_grid(runs),
+                  "A number is the median, [least, largest]; \"holds\" counts match and same sign or "
+                  "shape, with Wilson's 95% interval.", claims_over_seeds(runs, {"trained": runs})]
+    parts += ["Measured, not judged (the study says nothing of them):" if judged(runs) else
+              "The study leaves this mode open. Measured:",
+              other_measurements(runs, {"trained": runs})]
+    return "\n\n".join(parts)
+
+
+def findings(runs):
+    lines = []
+    for mode, of in runs.items():
+        over = lambda name, place=0: spread([run.value(name, place) for run in of])
+        line = (f"- {mode.capitalize()} mode: {over('accuracy')}% of the answers are right, with a "
+                f"loss of {over(LOSS)} nats, over {len(of)} seeds")
+        if BAYES in of[0].claims:
+            line += (f"; the best possible are {number(of[0].value(BAYES, 2), 4)}% and "
+                     f"{number(of[0].value(BAYES))} nats")
+        names = counting(of) if judged(of) else []
+        if names:
+            held = [sum(holds(run, name) for name in names) for run in of]
+            line += (f". Of the {len(judged(of))} claims that are judged {len(names)} discriminate, "
+                     f"and {spread(held)} of these hold")
+        lines.append(line + ".")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", default=datetime.date.today().isoformat())
+    options = parser.parse_args()
+    runs = {mode: runs_of(options.results / mode, "full") for mode in MODES}
+    runs = {mode: of for mode, of in runs.items() if of}
+    seeds = lambda of: ", ".join(str(run.seed) for run in of)
+    commands = [f"    build/examples/caesar --mode {mode} --seed N --out DIR      # N = {seeds(of)}"
+                for mode, of in runs.items()]
+    choices = next(iter(runs.values()))[0].facts["choices"]
+    print(PAGE.substitute(
+        findings=findings(runs), commands="\n".join(commands), date=options.date,
+        machine=options.machine, sequences=f"{choices['sequences']:,.0f}",
+        **{name: number(choices[name]) for name in
+           ("length", "epochs", "batch_size", "lr", "last_lr", "weight_decay")},
+        modes="\n\n".join(mode_section(options.results, mode, of) for mode, of in runs.items()),
+        definitions=definitions(types.SimpleNamespace(claims={
+            name: claim for of in runs.values() for name, claim in of[0].claims.items()}))), end="")
+
+
+if __name__ == "__main__":
+    main()
