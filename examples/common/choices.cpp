@@ -67,14 +67,15 @@ Choices Choices::with(const Chosen& values) const {
   return changed;
 }
 
-Choices choices_of(const Study& study, const std::string& preset, const Chosen& values) {
+Choices choices_of(const std::string& name, const Choices& choices,
+                   const std::vector<Preset>& presets, const std::string& preset,
+                   const Chosen& values) {
   std::vector<std::string> names;
-  for (const Preset& known : study.presets) {
-    if (known.name == preset || preset.empty())
-      return study.choices.with(known.values).with(values);
+  for (const Preset& known : presets) {
+    if (known.name == preset || preset.empty()) return choices.with(known.values).with(values);
     names.push_back(known.name);
   }
-  hooked::fail<hooked::NameError>(study.name, " has no preset \"", preset,
+  hooked::fail<hooked::NameError>(name, " has no preset \"", preset,
                                   "\"; the nearest are: ", hooked::nearest_names(preset, names));
 }
 

@@ -17,7 +17,9 @@ namespace study {
 ///   of the others, if there is such a stage: the widest gap between the two accuracies of the
 ///   labels that the study is about, where that is at least 20 points and training accuracy 99%.
 /// - those of the study's own.
-std::vector<NullModel> null_models(const Study& study, const Options& options,
-                                   const Subject& trained, const Trajectory& trajectory);
+template <class Kind>
+std::vector<NullModelOf<Kind>> null_models(const StudyOf<Kind>& study, const Options& options,
+                                           const SubjectOf<Kind>& trained,
+                                           const Trajectory& trajectory);
 
 }  // namespace study

@@ -16,17 +16,19 @@ std::string option_of(std::string name) {
 
 }  // namespace
 
-CommandLine read_command_line(const Study& study, int argc, char** argv) {
-  CommandLine line{{study.presets[0].name, study.choices}};
+CommandLine read_command_line(const std::string& name, const std::string& question,
+                              const Choices& choices, const std::vector<Preset>& presets, int argc,
+                              char** argv) {
+  CommandLine line{{presets[0].name, choices}};
   Options& options = line.options;
-  CLI::App app(study.question);
+  CLI::App app(question);
   std::vector<std::string> names;
-  std::string presets;
-  for (const Preset& preset : study.presets) {
+  std::string help_of_presets;
+  for (const Preset& preset : presets) {
     names.push_back(preset.name);
-    presets += (presets.empty() ? "" : "; ") + preset.name + ": " + preset.help;
+    help_of_presets += (help_of_presets.empty() ? "" : "; ") + preset.name + ": " + preset.help;
   }
-  app.add_option("--preset", options.preset, presets)
+  app.add_option("--preset", options.preset, help_of_presets)
       ->check(CLI::IsMember(names))
       ->capture_default_str();
   app.add_option("--seed", options.seed, "draws weights, training examples and their order")
@@ -41,7 +43,7 @@ CommandLine read_command_line(const Study& study, int argc, char** argv) {
                  "analyse the model of this folder, config.json and model.safetensors, in place of "
                  "one that is trained");
   Chosen values;
-  for (const Choice& choice : study.choices) {
+  for (const Choice& choice : choices) {
     const std::string help = choice.help + " (else the preset's)";
     if (!choice.value.is_word()) {
       app.add_option_function<double>(
@@ -60,10 +62,10 @@ CommandLine read_command_line(const Study& study, int argc, char** argv) {
   } catch (const CLI::CallForHelp& help) {
     return {.options = std::move(options), .ends = true, .status = app.exit(help)};
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "%s: %s (--help lists the options)\n", study.name.c_str(), error.what());
+    std::fprintf(stderr, "%s: %s (--help lists the options)\n", name.c_str(), error.what());
     return {.options = std::move(options), .ends = true, .status = 1};
   }
-  options.choices = choices_of(study, options.preset, values);
+  options.choices = choices_of(name, choices, presets, options.preset, values);
   return line;
 }
 

@@ -12,6 +12,8 @@ struct CommandLine {
   bool ends = false;
   int status = 0;
 };
-CommandLine read_command_line(const Study& study, int argc, char** argv);
+CommandLine read_command_line(const std::string& name, const std::string& question,
+                              const Choices& choices, const std::vector<Preset>& presets, int argc,
+                              char** argv);
 
 }  // namespace study

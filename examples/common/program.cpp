@@ -1,23 +1,16 @@
 #include "program.hpp"
 
-#include <cstdio>
-#include <exception>
-#include <vector>
-
+#include "harness.hpp"
 #include "hooked/report/claims_table.hpp"
-#include "nulls.hpp"
-#include "options.hpp"
-#include "study.hpp"
-#include "training.hpp"
-#include "trajectory.hpp"
 
 namespace study {
 
-namespace {
+namespace detail {
 
 /// The table shows what is judged; claims.json has all.
-void print(const Study& study, const Options& options, const hooked::Report& report) {
-  for (const Preset& preset : study.presets) {
+void print(const std::vector<Preset>& presets, const Options& options,
+           const hooked::Report& report) {
+  for (const Preset& preset : presets) {
     if (preset.name == options.preset && !preset.warning.empty()) {
       std::printf("\nNote: %s\n", preset.warning.c_str());
     }
@@ -40,36 +33,9 @@ void print(const Study& study, const Options& options, const hooked::Report& rep
               (options.out / "claims.json").c_str());
 }
 
-void run(const Study& study, const Options& options) {
-  hooked::make_directory(options.out);
-  const Setup setup = study.setup(options.choices, seed_of(options));
-  const hooked::Transformer<float> model =
-      options.model.empty() ? train_or_load(study, options, setup) : given_model(options, setup);
-  const Subject trained{model, setup, options.choices, options.threads};
-  hooked::Report report = study.analyse(trained);
-  const Trajectory trajectory = trajectory_of(study, options, trained);
-  save_trajectory(trajectory, options.out, report);
-  for (const NullModel& null : null_models(study, options, trained, trajectory)) {
-    add_null(report.claims, null.name,
-             study.analyse({null.model, setup, options.choices, options.threads}).claims);
-  }
-  if (study.along != nullptr && options.model.empty()) study.along(trajectory, report);
-  report.save(options.out);
-  print(study, options, report);
-}
+}  // namespace detail
 
-}  // namespace
-
-int run(const Study& study, int argc, char** argv) {
-  CommandLine line = read_command_line(study, argc, argv);
-  if (line.ends) return line.status;
-  try {
-    run(study, line.options);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", study.name.c_str(), error.what());
-    return 1;
-  }
-  return 0;
-}
+template hooked::Transformer<float> train_or_load(const Study&, const Options&, const Setup&);
+template int run(const Study&, int, char**);
 
 }  // namespace study

@@ -3,9 +3,16 @@
 
 namespace study {
 
-struct Study;
+struct Transformers;
+template <class Kind>
+struct StudyOf;
+using Study = StudyOf<Transformers>;
 
-/// The program of a study. Returns its exit status: 0, or 1 after one line on standard error.
-int run(const Study& study, int argc, char** argv);
+/// The program of a study. Returns its exit status: 0, or 1 after one line on standard error. For
+/// models that are no transformers it is in harness.hpp.
+template <class Kind>
+int run(const StudyOf<Kind>& study, int argc, char** argv);
+
+extern template int run(const Study&, int, char**);
 
 }  // namespace study

@@ -15,6 +15,7 @@
 #include "hooked/nn/transformer.hpp"
 #include "hooked/report/report.hpp"
 #include "hooked/train/dataset.hpp"
+#include "hooked/train/objective.hpp"
 #include "hooked/train/options.hpp"
 
 namespace study {
@@ -81,27 +82,49 @@ struct Preset {
   std::string warning = "";  // what its results do not show; stands above the table
 };
 
-/// What a run trains, and on what.
-struct Setup {
-  hooked::TransformerConfig model;
-  hooked::Dataset all;                  // what analyses run on: every example, or a test set
-  hooked::Split<hooked::Dataset> part;  // what is trained on, and what is not
-  hooked::TrainOptions training;        // all that decides the weights, but the seed
+/// What most studies train: a transformer, by cross-entropy. A study of other models has a `Kind`
+/// like this one, and its program is in harness.hpp.
+struct Transformers {
+  using Model = hooked::Transformer<float>;
+  using Config = hooked::TransformerConfig;
+  using Data = hooked::Dataset;
+
+  static Model build(const Config& config, hooked::Seed seed) { return Model(config, seed); }
+  static hooked::CrossEntropyLoss objective(const Config&) { return {}; }
+  /// The model of a folder, in any format that load_any_model reads. Throws ConfigError when its
+  /// sizes are not those that are wanted.
+  static Model load(const std::filesystem::path& folder, const Config& wanted);
+  /// The examples with the labels of others; a kind without it has no such null model.
+  static Data deal_labels(const Data& data, hooked::Seed seed);
 };
 
+/// What a run trains, and on what.
+template <class Kind>
+struct SetupOf {
+  typename Kind::Config model;
+  typename Kind::Data all;                  // what analyses run on: every example, or a test set
+  hooked::Split<typename Kind::Data> part;  // what is trained on, and what is not
+  hooked::TrainOptions training;            // all that decides the weights, but the seed
+};
+using Setup = SetupOf<Transformers>;
+
 /// A model to look at.
-struct Subject {
-  const hooked::Transformer<float>& model;
-  const Setup& setup;
+template <class Kind>
+struct SubjectOf {
+  const typename Kind::Model& model;
+  const SetupOf<Kind>& setup;
   const Choices& choices;
   int threads = 0;  // as in hooked::RunOptions
 };
+using Subject = SubjectOf<Transformers>;
 
 /// A model that knows nothing of what claims are about: what they must not hold for.
-struct NullModel {
+template <class Kind>
+struct NullModelOf {
   std::string name;
-  hooked::Transformer<float> model;
+  typename Kind::Model model;
 };
+using NullModel = NullModelOf<Transformers>;
 
 /// Numbers by name, in the order of their columns.
 using Numbers = std::vector<std::pair<std::string, double>>;
@@ -109,19 +132,20 @@ using Numbers = std::vector<std::pair<std::string, double>>;
 struct Moment;
 using Trajectory = std::vector<Moment>;  // trajectory.hpp
 
-struct Study {
+template <class Kind>
+struct StudyOf {
   std::string name;             // of the program and in run.json
   std::string question;         // what --help begins with
   Choices choices;              // with the values of the first preset
   std::vector<Preset> presets;  // the first is the default
   /// What a run with these choices trains. Throws ConfigError for choices that cannot be.
-  Setup (*setup)(const Choices&, hooked::Seed);
+  SetupOf<Kind> (*setup)(const Choices&, hooked::Seed);
   /// Everything that is measured. It is also done with models that know nothing, so it must hold
   /// for any weights.
-  hooked::Report (*analyse)(const Subject&);
+  hooked::Report (*analyse)(const SubjectOf<Kind>&);
   /// A few numbers, measured at every snapshot along training and for every run of a sweep. `end`
   /// is the trained model: a study may follow what that one has, such as its frequencies.
-  Numbers (*track)(const Subject& at, const Subject& end);
+  Numbers (*track)(const SubjectOf<Kind>& at, const SubjectOf<Kind>& end);
   /// What is measured of the run as a whole, from the numbers of `track`; none: nothing. Null
   /// models have no run, so that nothing stands beside these claims.
   void (*along)(const Trajectory&, hooked::Report&) = nullptr;
@@ -129,13 +153,14 @@ struct Study {
   /// and not the others by these is a null model.
   std::vector<std::size_t> about = {};
   /// Null models of the study's own, made from the trained one; none: nothing.
-  std::vector<NullModel> (*nulls)(const Subject& trained) = nullptr;
+  std::vector<NullModelOf<Kind>> (*nulls)(const SubjectOf<Kind>& trained) = nullptr;
   /// After so many epochs at most, a null model knows by heart what training examples with labels
   /// dealt anew say; 0: there is no such null model.
   Index memorising_epochs = 0;
   /// So many snapshots along training, beside the one before it; 0: none at all.
   Index snapshots = 25;
 };
+using Study = StudyOf<Transformers>;
 
 /// What the command line asks for.
 struct Options {
@@ -148,8 +173,14 @@ struct Options {
   std::filesystem::path model = {};  // a model to analyse in place of a trained one; empty: none
 };
 
-/// The choices of a preset, which may be "" for the first, with some values replaced.
+/// The choices of a preset of the study `name`, with some values replaced; "" is the first.
 /// Throws NameError for a preset or a choice that there is not.
-Choices choices_of(const Study& study, const std::string& preset, const Chosen& values);
+Choices choices_of(const std::string& name, const Choices& choices,
+                   const std::vector<Preset>& presets, const std::string& preset,
+                   const Chosen& values);
+template <class Kind>
+Choices choices_of(const StudyOf<Kind>& study, const std::string& preset, const Chosen& values) {
+  return choices_of(study.name, study.choices, study.presets, preset, values);
+}
 
 }  // namespace study

@@ -1,41 +1,8 @@
 #include "trajectory.hpp"
 
-#include <algorithm>
-#include <numeric>
-
 #include "hooked/core/tensor.hpp"
-#include "hooked/io/model.hpp"
-#include "hooked/train/evaluate.hpp"
 
 namespace study {
-
-namespace {
-
-/// Enough examples for an accuracy along training.
-hooked::Dataset some_of(const hooked::Dataset& data) {
-  constexpr Index kEnough = 20'000;
-  std::vector<Index> first(static_cast<std::size_t>(std::min(data.size(), kEnough)));
-  std::iota(first.begin(), first.end(), Index{0});
-  return hooked::subset(data, first);
-}
-
-}  // namespace
-
-Trajectory trajectory_of(const Study& study, const Options& options, const Subject& end) {
-  Trajectory trajectory;
-  const Setup& setup = end.setup;
-  hooked::Transformer<float> model(setup.model);
-  const hooked::Dataset train = some_of(setup.part.train);
-  for (const Snapshot& snapshot : snapshots_in(options.out)) {
-    hooked::load_safetensors(model, snapshot.path);
-    const auto evaluated = [&](const hooked::Dataset& part) {
-      return evaluate(model, part, {}, {.threads = options.threads});
-    };
-    trajectory.push_back({snapshot, evaluated(train), evaluated(setup.part.test),
-                          study.track({model, setup, options.choices, options.threads}, end)});
-  }
-  return trajectory;
-}
 
 void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& out,
                      hooked::Report& report) {

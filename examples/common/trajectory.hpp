@@ -31,7 +31,9 @@ struct Moment {
 };
 
 /// All snapshots of the run in options.out, which ended with the model `end`.
-Trajectory trajectory_of(const Study& study, const Options& options, const Subject& end);
+template <class Kind>
+Trajectory trajectory_of(const StudyOf<Kind>& study, const Options& options,
+                         const SubjectOf<Kind>& end);
 
 /// {"step": [...], "train accuracy": [...], "test accuracy": [...], NAME: [...]}, in `out`'s
 /// trajectory.json, and the same as a figure.
