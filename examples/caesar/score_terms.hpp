@@ -1,0 +1,222 @@
+// Why does one head of layer 1 choose C and the other one B? Its scores, as a sum over what a key
+// holds, and what becomes of attention without each.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "attention.hpp"
+#include "bayes.hpp"
+#include "hooked/core/einsum.hpp"
+#include "hooked/interp/head_results.hpp"
+
+namespace caesar {
+
+/// What stands in the stream that layer 1's keys are made of, the embedding of the position first.
+constexpr std::array<const char*, 5> kKeyTerms{"position", "token", "0.0", "0.1", "bias"};
+constexpr Index kBias = 4;  // b_O of layer 0 and b_K of layer 1
+
+/// A layer-1 key is a sum: with the stream x_j = W_pos[j] + W_E[token] + sum_h z_h W_O^h + b_O of
+/// layer 0, which the processed weights keep centred,
+///   k_j = sum over terms (term_j / scale_j) W_K + b_K
+/// so that scores q_i k_j / sqrt(d_head) are sums over terms, too.
+struct KeyTerms {
+  std::array<Tensor<float>, kKeyTerms.size()> keys;  // each [sequence, pos, head, d_head]
+
+  explicit KeyTerms(const Reading& at) {
+    const Index n = at.size(), length = at.length(), width = at.model.config().d_model;
+    const View<const float> W_E = at.model["embed.W_E"], W_pos = at.model["pos_embed.W_pos"];
+    const View<const float> W_K = at.model["blocks.1.attn.W_K"];
+    const View<const float> b_K = at.model["blocks.1.attn.b_K"];
+    const View<const float> b_O = at.model["blocks.0.attn.b_O"];
+    const View<const float> scale = at.site("blocks.1.ln1.hook_scale");
+    const Tensor<float> heads = head_results(at.model, at.run.cache, 0);  // [s, pos, head, d_model]
+    for (std::size_t term = 0; term < keys.size(); ++term) {
+      Tensor<float> part({n, length, width});
+      for (Index s = 0; s < n; ++s) {
+        for (Index t = 0; t < length; ++t) {
+          const auto from = [&](View<const float> row) {
+            part.select(0, s).select(0, t).matrix() = row.matrix() / scale(s, t, 0);
+          };
+          switch (term) {
+            case 0:
+              from(W_pos.select(0, t));
+              break;
+            case 1:
+              from(W_E.select(0, at.data.tokens(s, t)));
+              break;
+            case kBias:
+              from(b_O);
+              break;
+            default:
+              from(heads.select(0, s).select(0, t).select(0, static_cast<Index>(term) - 2));
+          }
+        }
+      }
+      keys[term] = hooked::einsum("std,hde->sthe", part, W_K);
+    }
+    for (Index s = 0; s < n; ++s) {
+      for (Index t = 0; t < length; ++t)
+        keys[kBias].select(0, s).select(0, t).matrix() += b_K.matrix();
+    }
+  }
+};
+
+/// Scores of keys in the first words by term, mean over sequences and over all queries in words
+/// kLater and later: [head, term, key].
+struct ScoreTerms {
+  Tensor<double> mean;
+  double error = 0.0;  // the most that a sequence's terms together differ from its score
+
+  ScoreTerms(const Reading& at, const KeyTerms& terms)
+      : mean({at.heads(), static_cast<Index>(kKeyTerms.size()), kLater * kSlots}) {
+    const View<const float> q = at.site("blocks.1.attn.hook_q");  // [s, pos, head, d_head]
+    const View<const float> scores = at.site("blocks.1.attn.hook_attn_scores");
+    const Index first = kLater * kSlots;
+    const double queries = static_cast<double>(at.length() - first);
+    const double divisor = at.model.config().attention_divisor(1);
+    for (Index s = 0; s < at.size(); ++s) {
+      for (Index h = 0; h < at.heads(); ++h) {
+        Eigen::RowVectorXd query = Eigen::RowVectorXd::Zero(q.size(3));
+        for (Index i = first; i < at.length(); ++i) {
+          query += q.select(0, s).select(0, i).select(0, h).matrix().row(0).cast<double>();
+        }
+        query /= queries * divisor;
+        for (Index k = 0; k < first; ++k) {
+          double sum = 0.0, score = 0.0;
+          for (std::size_t term = 0; term < kKeyTerms.size(); ++term) {
+            const auto key = terms.keys[term].select(0, s).select(0, k).select(0, h).matrix();
+            const double part = query.dot(key.row(0).cast<double>());
+            mean(h, static_cast<Index>(term), k) += part / static_cast<double>(at.size());
+            sum += part;
+          }
+          for (Index i = first; i < at.length(); ++i) {
+            score += static_cast<double>(scores(s, h, i, k)) / queries;
+          }
+          error = std::max(error, std::abs(sum - score));
+        }
+      }
+    }
+  }
+
+  /// How much higher a term makes the scores of C than those of B, in the first word or in those
+  /// after it.
+  double C_over_B(Index head, Index term, bool in_first_word) const {
+    double sum = 0.0;
+    const Index from = in_first_word ? 0 : 1, to = in_first_word ? 1 : kLater;
+    for (Index word = from; word < to; ++word) {
+      sum += mean(head, term, word * kSlots + 2) - mean(head, term, word * kSlots + 1);
+    }
+    return sum / static_cast<double>(to - from);
+  }
+};
+
+/// Attention of a head of layer 1 to B and C, seen from words kLater and later, and the loss.
+struct Choice {
+  double to_B, to_C, loss;
+};
+
+/// The same in a run in which the keys of `head` at `slot` of every word lack a term.
+inline Choice without_term(const Reading& at, const KeyTerms& terms, std::size_t term, Index head,
+                           Index slot) {
+  const std::string site = "blocks.1.attn.hook_pattern";
+  const Hook<float> take_out("blocks.1.attn.hook_k", [&](View<float> k, const hooked::HookPoint&) {
+    for (Index s = 0; s < k.size(0); ++s) {
+      for (Index t = slot; t < k.size(1); t += kSlots) {
+        k.select(0, s).select(0, t).select(0, head).matrix() -=
+            terms.keys[term].select(0, s).select(0, t).select(0, head).matrix();
+      }
+    }
+  });
+  const auto run = at.model.run_with_cache(at.data.tokens, {.names = {site}, .hooks = {take_out}});
+  const auto by = attention_by_slot(in_double(mean(run.cache[site], 0)), kLater);
+  return {to_slot(by, head, 1), to_slot(by, head, 2),
+          quality(hooked::log_softmax(run.logits), at.data).loss};
+}
+
+/// Which term makes each head of layer 1 choose between B and C; nothing where sequences are too
+/// short.
+inline void score_terms(const Reading& at, const Roles& roles, Report& report) {
+  if (at.length() <= kLater * kSlots) return;
+  const KeyTerms terms(at);
+  const ScoreTerms scores(at, terms);
+  const auto by = attention_by_slot(mean_pattern(at, 1), kLater);
+  report.add(
+      hooked::report({.claim = "scores of layer 1 by term: largest error of the sum",
+                      .definition = "position, token, heads 0.0 and 0.1 and biases, as "
+                                    "layer 1's keys hold them, each read by the head's W_K "
+                                    "and met by the run's queries, against hook_attn_scores"},
+                     scores.error));
+  Figure figure = Figure::heatmap("Scores of layer 1 by what the key holds", "key", "term", "score",
+                                  Figure::Colors::diverging);
+  const auto choose = [&](const std::string& name, Index head, Index slot) {
+    std::vector<double> first, later, to_B, to_C, losses;
+    std::size_t most = 0;
+    for (std::size_t term = 0; term < kKeyTerms.size(); ++term) {
+      const auto i = static_cast<Index>(term);
+      first.push_back(scores.C_over_B(head, i, true)),
+          later.push_back(scores.C_over_B(head, i, false));
+      const double sign = slot == 2 ? 1.0 : -1.0;
+      if (sign * first[term] > sign * first[most]) most = term;
+      if (i == kBias) continue;  // the same for B and C but for the scale
+      const Choice without = without_term(at, terms, term, head, slot);
+      to_B.push_back(without.to_B), to_C.push_back(without.to_C), losses.push_back(without.loss);
+    }
+    const std::string letter = slot == 2 ? "C" : "B";
+    report.add(hooked::report(
+        {.claim = name + ", scores of C over B in the first word: position, token, 0.0, 0.1, bias",
+         .definition = "mean over sequences and queries in the fourth word and later of each "
+                       "term's part of the score at 0C, less that at 0B"},
+        first));
+    report.add(hooked::report(
+        {.claim = name + ", scores of C over B in words 2 and 3: position, token, 0.0, 0.1, bias",
+         .definition = "as above"},
+        later));
+    report.add(hooked::report(
+        {.claim =
+             name + ", attention to " + letter + " without: nothing, position, token, 0.0, 0.1",
+         .definition = "of queries in the fourth word and later, to all " + letter +
+                       ", with the term taken out of the head's keys (hook_k) there"},
+        [&] {
+          std::vector<double> to{to_slot(by, head, slot)};
+          const auto& without = slot == 2 ? to_C : to_B;
+          to.insert(to.end(), without.begin(), without.end());
+          return to;
+        }()));
+    report.add(hooked::report({.claim = name + ", attention to " + (slot == 2 ? "B" : "C") +
+                                        " without: nothing, position, token, 0.0, 0.1",
+                               .definition = "in the same runs, to the other letter"},
+                              [&] {
+                                std::vector<double> to{to_slot(by, head, 3 - slot)};
+                                const auto& without = slot == 2 ? to_B : to_C;
+                                to.insert(to.end(), without.begin(), without.end());
+                                return to;
+                              }()));
+    losses.insert(losses.begin(), quality(at.log_probs, at.data).loss);
+    report.add(hooked::report({.claim = name + ", loss without: nothing, position, token, 0.0, 0.1",
+                               .unit = "nats",
+                               .definition = "in the same runs"},
+                              losses));
+    figure.panel(name, scores.mean.select(0, head));
+    double all = 0.0;
+    for (const double part : first) all += part;
+    const auto& own = slot == 2 ? to_C : to_B;
+    report.say("Head " + name + " scores 0C over 0B by " + short_text(all, 2) + ", of which " +
+               kKeyTerms[most] + " makes " + short_text(first[most], 2) +
+               (most == kBias
+                    ? "."
+                    : "; without it in the keys of " + letter + " the attention there goes from " +
+                          short_text(to_slot(by, head, slot), 2) + " to " +
+                          short_text(own[std::min<std::size_t>(most, 3)], 2) + "."));
+  };
+  choose("1.0", roles.third, 2);
+  choose("1.1", roles.second, 1);
+  report.add("score_terms",
+             "Keys are 0A, 0B, 0C, space, 1A, ...; rows from below are position, token, 0.0, 0.1, "
+             "bias: the row whose colour changes from 0B to 0C makes the choice.",
+             std::move(figure));
+}
+
+}  // namespace caesar
