@@ -42,6 +42,8 @@ inline Dataset first_of(const Dataset& data, Index count) {
 /// The study's numbers of a mode; it has none for hard mode.
 struct StudySays {
   nlohmann::ordered_json easy = nullptr, medium = nullptr;
+
+  static StudySays both(const char* quoted) { return {quoted, quoted}; }
 };
 
 struct Reading {
@@ -98,9 +100,22 @@ struct Reading {
   }
   /// Mean cross-entropy over all positions of a run with hooks, in nats.
   double loss(const std::vector<Hook<float>>& hooks) const {
-    return evaluate(model, data, hooks, {.threads = threads}).loss;
+    const auto logits = model.run_with_hooks(data.tokens, hooks, {.threads = threads});
+    const Tensor<float> now = hooked::log_softmax(logits);
+    double sum = 0.0;
+    for (Index s = 0; s < size(); ++s) {
+      for (Index t = 0; t < length(); ++t) sum -= static_cast<double>(now(s, t, rotation(s)));
+    }
+    return sum / static_cast<double>(size() * length());
   }
 };
+
+/// A claim, judged where the study says something in this mode, else reported.
+inline Claim judge_said(Claim claim, const std::vector<double>& measured,
+                        const std::vector<Rule>& rules) {
+  return claim.study_says.is_null() ? hooked::report(std::move(claim), measured)
+                                    : judge(std::move(claim), measured, rules);
+}
 
 /// The words in all rotations, word w rotated by r in row 26 w + r: tokens [26 words, 3].
 inline Tensor<Token> rotated_words(const WordList& words) {

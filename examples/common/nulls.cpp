@@ -73,8 +73,9 @@ Transformer<float> with_dealt_labels(const Study& study, const Options& options,
 
 }  // namespace
 
-std::vector<NullModel> null_models(const Study& study, const Options& options, const Setup& setup,
-                                   const Trajectory& trajectory) {
+std::vector<NullModel> null_models(const Study& study, const Options& options,
+                                   const Subject& trained, const Trajectory& trajectory) {
+  const Setup& setup = trained.setup;
   std::vector<NullModel> nulls;
   nulls.push_back({"untrained", Transformer<float>(setup.model, seed_of(options))});
   if (study.memorising_epochs > 0) {
@@ -95,6 +96,9 @@ std::vector<NullModel> null_models(const Study& study, const Options& options, c
     Transformer<float> model(setup.model);
     hooked::load_safetensors(model, memorising->snapshot.path);
     nulls.push_back({"memorising", std::move(model)});
+  }
+  if (study.nulls != nullptr) {
+    for (NullModel& own : study.nulls(trained)) nulls.push_back(std::move(own));
   }
   return nulls;
 }

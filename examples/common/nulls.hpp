@@ -9,11 +9,6 @@
 
 namespace study {
 
-struct NullModel {
-  std::string name;
-  hooked::Transformer<float> model;
-};
-
 /// - "untrained": the weights that the run began with.
 /// - "dealt labels": trained on the same inputs, with the labels dealt anew to them at random,
 /// until
@@ -21,7 +16,8 @@ struct NullModel {
 /// - "memorising": the snapshot at which the run knew its training examples and had the least idea
 ///   of the others, if there is such a stage: the widest gap between the two accuracies of the
 ///   labels that the study is about, where that is at least 20 points and training accuracy 99%.
-std::vector<NullModel> null_models(const Study& study, const Options& options, const Setup& setup,
-                                   const Trajectory& trajectory);
+/// - those of the study's own.
+std::vector<NullModel> null_models(const Study& study, const Options& options,
+                                   const Subject& trained, const Trajectory& trajectory);
 
 }  // namespace study

@@ -37,6 +37,9 @@ CommandLine read_command_line(const Study& study, int argc, char** argv) {
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   app.add_flag("--resume", options.resume, "go on from the last checkpoint in --out");
+  app.add_option("--model", options.model,
+                 "analyse the model of this folder, config.json and model.safetensors, in place of "
+                 "one that is trained");
   Chosen values;
   for (const Choice& choice : study.choices) {
     const std::string help = choice.help + " (else the preset's)";

@@ -43,16 +43,17 @@ void print(const Study& study, const Options& options, const hooked::Report& rep
 void run(const Study& study, const Options& options) {
   hooked::make_directory(options.out);
   const Setup setup = study.setup(options.choices, seed_of(options));
-  const hooked::Transformer<float> model = train_or_load(study, options, setup);
+  const hooked::Transformer<float> model =
+      options.model.empty() ? train_or_load(study, options, setup) : given_model(options, setup);
   const Subject trained{model, setup, options.choices, options.threads};
   hooked::Report report = study.analyse(trained);
   const Trajectory trajectory = trajectory_of(study, options, trained);
   save_trajectory(trajectory, options.out, report);
-  for (const NullModel& null : null_models(study, options, setup, trajectory)) {
+  for (const NullModel& null : null_models(study, options, trained, trajectory)) {
     add_null(report.claims, null.name,
              study.analyse({null.model, setup, options.choices, options.threads}).claims);
   }
-  if (study.along != nullptr) study.along(trajectory, report);
+  if (study.along != nullptr && options.model.empty()) study.along(trajectory, report);
   report.save(options.out);
   print(study, options, report);
 }

@@ -97,6 +97,12 @@ struct Subject {
   int threads = 0;  // as in hooked::RunOptions
 };
 
+/// A model that knows nothing of what claims are about: what they must not hold for.
+struct NullModel {
+  std::string name;
+  hooked::Transformer<float> model;
+};
+
 /// Numbers by name, in the order of their columns.
 using Numbers = std::vector<std::pair<std::string, double>>;
 
@@ -122,6 +128,8 @@ struct Study {
   /// Which of the labels the claims are about, if not all: a run that knows its training examples
   /// and not the others by these is a null model.
   std::vector<std::size_t> about = {};
+  /// Null models of the study's own, made from the trained one; none: nothing.
+  std::vector<NullModel> (*nulls)(const Subject& trained) = nullptr;
   /// After so many epochs at most, a null model knows by heart what training examples with labels
   /// dealt anew say; 0: there is no such null model.
   Index memorising_epochs = 0;
@@ -137,6 +145,7 @@ struct Options {
   std::filesystem::path out = {};
   int threads = 0;
   bool resume = false;
+  std::filesystem::path model = {};  // a model to analyse in place of a trained one; empty: none
 };
 
 /// The choices of a preset, which may be "" for the first, with some values replaced.

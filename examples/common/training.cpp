@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "hooked/io/hugging_face.hpp"
 #include "hooked/io/model.hpp"
 #include "hooked/train/train.hpp"
 
@@ -145,6 +146,30 @@ Transformer<float> train_or_load(const Study& study, const Options& options, con
   hooked::save_json(options.out / "run.json", facts);
   keeper.forget_legs();
   std::printf("%td steps in %.1f s\n", result.steps, keeper.seconds());
+  return model;
+}
+
+Transformer<float> given_model(const Options& options, const Setup& setup) {
+  if (fs::exists(options.out / "run.json") || fs::exists(options.out / "checkpoint.safetensors")) {
+    hooked::fail<hooked::ConfigError>(options.out.string(), " holds a run: what is measured of ",
+                                      options.model.string(), " needs another --out");
+  }
+  Transformer<float> model = hooked::load_any_model<float>(options.model);
+  const hooked::TransformerConfig wanted = setup.model.resolved(), &found = model.config();
+  const auto check = [&](const char* name, Index is, Index should_be, bool fits) {
+    if (fits) return;
+    hooked::fail<hooked::ConfigError>(options.model.string(), ": ", name, " is ", is,
+                                      ", the study's model has ", should_be);
+  };
+  const auto same = [&](const char* name, Index is, Index should_be) {
+    check(name, is, should_be, is == should_be);
+  };
+  same("d_vocab", found.d_vocab, wanted.d_vocab);
+  same("d_vocab_out", found.d_vocab_out, wanted.d_vocab_out);
+  same("n_layers", found.n_layers, wanted.n_layers);
+  same("n_heads", found.n_heads, wanted.n_heads);
+  same("attn_only", found.attn_only, wanted.attn_only);
+  check("n_ctx", found.n_ctx, wanted.n_ctx, found.n_ctx >= wanted.n_ctx);
   return model;
 }
 

@@ -35,4 +35,8 @@ std::vector<Snapshot> snapshots_in(const std::filesystem::path& out);
 hooked::Transformer<float> train_or_load(const Study& study, const Options& options,
                                          const Setup& setup);
 
+/// The model that --model names, in any format that load_any_model reads. Throws ConfigError when
+/// its sizes are not those of the study's model, or `out` holds a run.
+hooked::Transformer<float> given_model(const Options& options, const Setup& setup);
+
 }  // namespace study

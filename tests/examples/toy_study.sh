@@ -58,6 +58,14 @@ refuses "--steps: Failed parsing many as a FLOAT" --steps many --out "$folder/no
 refuses "steps is 2.5, it must be a whole number" --steps 2.5 --out "$folder/none"
 refuses "training_fraction is 2" --training-fraction 2 --out "$folder/none"
 
+# The model that a run left, given: the same measurements, but for what is of runs alone.
+"$program" --model "$folder/run" --out "$folder/given" >/dev/null || complain "--model fails"
+[ "$(number "$folder/given/claims.json" '[c["measured"] for c in it]')" = \
+  "$(number "$folder/run/claims.json" '[c["measured"] for c in it]')" ] ||
+  complain "a given model is measured otherwise"
+refuses "holds a run: what is measured of" --model "$folder/run" --out "$folder/run"
+refuses "config.json" --model "$folder" --out "$folder/none"
+
 # Broken off twice, it goes on to the same bits, and says how long all of it took.
 long=(--preset long --steps 4000 --threads 1)
 stop() { # stop ARGUMENT...: ends the program soon after it has written a checkpoint
