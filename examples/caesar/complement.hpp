@@ -5,141 +5,107 @@
 #include <string>
 #include <vector>
 
-#include "attention.hpp"
+#include "frequency.hpp"
+#include "hooked/core/creation.hpp"
+#include "hooked/core/select.hpp"
 #include "hooked/interp/head_results.hpp"
 #include "hooked/interp/shapley.hpp"
+#include "letters.hpp"
+#include "values.hpp"
 
 namespace caesar {
 
-/// What the heads of layer 1 add to the logit of the right rotation, mean over the rotations of
-/// each word: [slot, head, word].
-struct WordAttributions {
-  Tensor<double> direct;  // what a head writes at a slot, less its mean over all rows, by the final
-                          // scale and W_U
-  Tensor<double> circuit;  // what its OV circuit makes of the stream at a slot (analysis O1)
-};
-
-inline WordAttributions word_attributions(const Reading& at) {
-  const auto n = static_cast<Index>(at.words.size());
+/// What the heads of layer 1 write to the logit of the right rotation at each letter of the first
+/// word, less a head's mean over all rows, over the scale of ln_final; mean over the rotations of
+/// every word: [head, slot, word].
+inline Tensor<double> direct_by_word(const Reading& at) {
   const Tensor<Token> tokens = rotated_words(at.words);
+  const std::string z = "blocks.1.attn.hook_z", final_scale = "ln_final.hook_scale";
   const auto cache =
-      at.model
-          .run_with_cache(tokens, {.names = {"blocks.1.attn.hook_z", "blocks.1.hook_resid_pre",
-                                             "ln_final.hook_scale"},
-                                   .run = {.threads = at.threads}})
+      at.model.run_with_cache(tokens, {.names = {z, final_scale}, .run = {.threads = at.threads}})
           .cache;
-  const Tensor<double> results = in_double(head_results(at.model, cache, 1));  // [row, pos, h, d]
-  const Tensor<double> mean_result = mean(results, 0);
-  const Tensor<double> stream = in_double(cache["blocks.1.hook_resid_pre"]);
-  const View<const float> final_scale = cache["ln_final.hook_scale"];
-  const double mean_scale = static_cast<double>(mean(final_scale).item());
-  const Tensor<double> W_U = in_double(at.model["unembed.W_U"]);
-  const Tensor<double> W_V = in_double(at.model["blocks.1.attn.W_V"]);
-  const Tensor<double> W_O = in_double(at.model["blocks.1.attn.W_O"]);
-  const Index heads = at.heads(), width = stream.size(2);
-  WordAttributions all{Tensor<double>({kWordLength, heads, n}),
-                       Tensor<double>({kWordLength, heads, n})};
-  for (Index h = 0; h < heads; ++h) {
-    const Eigen::MatrixXd OV =
-        W_V.select(0, h).matrix() * W_O.select(0, h).matrix() * W_U.matrix();  // [d, rotation]
-    for (Index row = 0; row < tokens.size(0); ++row) {
-      const Index r = row % kLetters;
-      for (Index slot = 0; slot < kWordLength; ++slot) {
-        const auto x = stream.select(0, row).select(0, slot).matrix();  // a row
-        const double centre = x.mean();
-        const double deviation =
-            std::sqrt((x.array() - centre).square().sum() / static_cast<double>(width - 1));
-        all.circuit(slot, h, row / kLetters) +=
-            x.row(0).dot(OV.col(r)) / deviation / mean_scale / kLetters;
-        const auto written = results.select(0, row).select(0, slot).select(0, h).matrix();
-        const auto usual = mean_result.select(0, slot).select(0, h).matrix();
-        all.direct(slot, h, row / kLetters) += (written - usual).row(0).dot(W_U.matrix().col(r)) /
-                                               static_cast<double>(final_scale(row, slot, 0)) /
-                                               kLetters;
+  const Tensor<double> written =
+      in_double(head_results(at.model, cache, 1));  // [row, pos, head, d]
+  const Tensor<double> usual = mean(written, 0), W_U = in_double(at.model["unembed.W_U"]);
+  const View<const float> scale = cache[final_scale];
+  Tensor<double> by({at.heads(), kWordLength, static_cast<Index>(at.words.size())});
+  for (Index row = 0; row < tokens.size(0); ++row) {
+    for (Index slot = 0; slot < kWordLength; ++slot) {
+      const Tensor<double> less = written.select(0, row).select(0, slot) - usual.select(0, slot);
+      const Eigen::VectorXd added = less.matrix() * W_U.matrix().col(row % kLetters);
+      for (Index h = 0; h < at.heads(); ++h) {
+        by(h, slot, row / kLetters) +=
+            added[h] / static_cast<double>(scale(row, slot, 0)) / static_cast<double>(kLetters);
       }
     }
   }
-  return all;
+  return by;
 }
 
-/// The correlation of x and y [n], and of what is left of both after a straight line in z each;
-/// without z: nothing is taken off.
-inline double correlation(const Tensor<double>& x, const Tensor<double>& y) {
-  const Eigen::RowVectorXd a = x.matrix().row(0).array() - x.matrix().mean();
-  const Eigen::RowVectorXd b = y.matrix().row(0).array() - y.matrix().mean();
-  return a.dot(b) / std::sqrt(a.squaredNorm() * b.squaredNorm());
-}
-inline Tensor<double> without_line(const Tensor<double>& y, const Tensor<double>& z) {
-  const Index n = y.numel();
-  const auto fit = fit_linear(z.reshape({n, 1}), y.reshape({n, 1}));
-  return (y.reshape({n, 1}) - fit.predict(z.reshape({n, 1}))).reshape({n});
+/// Values of all words.
+using ByWord = std::vector<double>;
+inline ByWord line_of(const Tensor<double>& by, Index head, Index slot) {
+  const Tensor<double> line(by.select(0, head).select(0, slot));
+  return {line.data(), line.data() + line.numel()};
 }
 
-/// log count of the words.
-inline Tensor<double> log_counts(const WordList& words) {
-  Tensor<double> counts({static_cast<Index>(words.size())});
-  for (std::size_t w = 0; w < words.size(); ++w)
-    counts(static_cast<Index>(w)) = std::log(words[w].count);
-  return counts;
+/// What is left of y after a straight line in x.
+inline ByWord without_line(const ByWord& y, const Tensor<double>& x) {
+  const Index n = x.numel();
+  const Tensor<double> column({n, 1}, y);
+  const Tensor<double> left =
+      column - fit_linear(x.reshape({n, 1}), column).predict(x.reshape({n, 1}));
+  return {left.data(), left.data() + n};
 }
 
 inline void complement_by_word(const Reading& at, const Roles& roles, Report& report) {
   constexpr Index kB = 1, kC = 2;
-  const WordAttributions by = word_attributions(at);
+  const Tensor<double> values = letter_values(at), direct = direct_by_word(at);
   const Tensor<double> counts = log_counts(at.words);
-  const auto line = [](const Tensor<double>& x, Index slot, Index head) {
-    return Tensor<double>(x.select(0, slot).select(0, head));
+  const auto beyond_counts = [&](const ByWord& x, const ByWord& y) {
+    return correlation(without_line(x, counts), without_line(y, counts));
   };
-  const Tensor<double> third = line(by.circuit, kC, roles.third);
-  const Tensor<double> second = line(by.circuit, kB, roles.second);
-  const double circuits = correlation(third, second);
-  // Of 100 words that have nothing to do with each other, 0.2 is two standard errors.
+  const ByWord third = line_of(values, roles.third, kC), second = line_of(values, roles.second, kB);
+  const double offset = correlation(third, second), left = beyond_counts(third, second);
+  // Of two numbers of each word that have nothing to do with each other.
   const double two_errors = 2.0 / std::sqrt(static_cast<double>(at.words.size()));
-  const Claim offset{
-      .claim = "offset effect: 1.0 from C and 1.1 from B, correlation over words",
-      .study_says = at.study({.easy = "where one head fails ... the other head will often pick up "
-                                      "the slack"}),
-      .definition =
-          "correlation over words of what the OV circuits of the two heads of layer 1 "
-          "add to the right rotation's logit from the stream at C and B, mean over "
-          "rotations; two standard errors are 2 over the root of the number of words"};
-  const Rule falls{{-1.0, -two_errors}, {-1.0, 0.0}};
-  report.add(offset.study_says.is_null() ? hooked::report(offset, circuits)
-                                         : judge(offset, circuits, falls));
-  const Tensor<double> third_C = line(by.direct, kC, roles.third);
-  const Tensor<double> second_C = line(by.direct, kC, roles.second);
-  const Tensor<double> third_B = line(by.direct, kB, roles.third);
-  const Tensor<double> second_B = line(by.direct, kB, roles.second);
-  const double at_C = correlation(third_C, second_C);
-  report.add(hooked::report(
-      {.claim = "direct attributions of both heads, correlation over words: B, C, C beyond counts",
-       .definition = "of what the two heads of layer 1 write at B and C of the first word to the "
-                     "right rotation's logit, mean over rotations; of what is left at C after "
-                     "straight lines in the log of the word's count; 0.2 is two standard errors of "
-                     "100 words"},
-      std::vector<double>{
-          correlation(third_B, second_B), at_C,
-          correlation(without_line(third_C, counts), without_line(second_C, counts))}));
-  const double circuits_left =
-      correlation(without_line(third, counts), without_line(second, counts));
+  report.add(judge_said(
+      {.claim = "offset effect: values of 1.0 from C and 1.1 from B, correlation over words",
+       .study_says = at.study({.easy = "where one head fails ... the other head will often pick up "
+                                       "the slack"}),
+       .definition = "of the right rotation's logit by values of the two heads of layer 1, mean "
+                     "over rotations; two standard errors are 2 over the root of the number of "
+                     "words"},
+      {offset}, {{{-1.0, -two_errors}, {-1.0, 0.0}}}));
   report.add(hooked::report({.claim = "offset effect beyond counts",
-                             .definition = "as the offset effect, of what is left after straight "
-                                           "lines in the log of the word's count"},
-                            circuits_left));
-  Tensor<double> rank({third.numel()});
-  const Tensor<Index> order = hooked::argsort(third);
-  for (Index i = 0; i < rank.numel(); ++i) rank(i) = static_cast<double>(i);
-  report.add("complement",
-             "Where the dashed line falls while the other one rises, one head does what the other "
-             "one cannot.",
-             Figure::lines("Right rotation's logit from the layer-1 OV circuits",
-                           "words, by head 1.0", "logit")
-                 .panel("mean over rotations")
-                 .line("1.0 from C", rank, hooked::take(third, 0, order))
-                 .line("1.1 from B", rank, hooked::take(second, 0, order), true));
+                             .definition = "the same, of what is left after straight lines in the "
+                                           "log of the word's count"},
+                            left));
+  const auto at_slot = [&](Index head, Index slot) { return line_of(direct, head, slot); };
+  const ByWord third_C = at_slot(roles.third, kC), second_C = at_slot(roles.second, kC);
+  report.add(hooked::report(
+      {.claim = "direct attributions of 1.0 and 1.1, correlation over words: B, C, C beyond counts",
+       .definition = "of what the two write at B and C of the first word to the right rotation's "
+                     "logit, mean over rotations"},
+      std::vector<double>{correlation(at_slot(roles.third, kB), at_slot(roles.second, kB)),
+                          correlation(third_C, second_C), beyond_counts(third_C, second_C)}));
+  const auto n = static_cast<Index>(third.size());
+  const Tensor<Index> order = hooked::argsort(Tensor<double>({n}, third));
+  const auto in_order = [&](const ByWord& y) {
+    return hooked::take(Tensor<double>({n}, y), 0, order);
+  };
+  report.add(
+      "complement",
+      "Where the dashed line falls while the other one rises, one head does what the other "
+      "one cannot.",
+      Figure::lines("Right rotation's logit by values of layer 1", "words, by head 1.0", "logit")
+          .panel("mean over rotations")
+          .line("1.0 from C", hooked::arange<double>(n), in_order(third))
+          .line("1.1 from B", hooked::arange<double>(n), in_order(second), true));
   report.say("Over words, what head 1.0 makes of C and head 1.1 of B correlate at " +
-             short_text(circuits, 2) + " (" + short_text(circuits_left, 2) +
-             " beyond the word's count).");
+             short_text(offset, 2) + " (" + short_text(left, 2) +
+             " beyond the word's count); what they write at C at " +
+             short_text(correlation(third_C, second_C), 2) + ".");
 }
 
 /// A mean log-probability of the right rotation, of some positions of a run.
@@ -147,6 +113,8 @@ struct Positions {
   const char* name;
   Index first, last;  // [first, last)
 };
+
+constexpr Index kShapleySequences = 400;  // in each of 16 runs
 
 /// Shapley values of the four heads for the log-probability of the right rotation; heads that are
 /// out are at their means at each position over the sequences.
@@ -161,6 +129,7 @@ inline void shapley_of_heads(const Reading& at, const Roles& roles, Report& repo
   const std::array<Player, 4> players{{{0, 0}, {0, 1}, {1, roles.third}, {1, roles.second}}};
   const std::vector<std::string> names{"0.0", "0.1", "1.0", "1.1"};
   const auto site = [](Index layer) { return hooked::text("blocks.", layer, ".attn.hook_z"); };
+  const Dataset data = first_of(at.data, kShapleySequences);
   std::vector<Tensor<double>> values(groups.size(), Tensor<double>({16}));
   for (Index coalition = 0; coalition < 16; ++coalition) {
     std::vector<Hook<float>> hooks;
@@ -170,16 +139,16 @@ inline void shapley_of_heads(const Reading& at, const Roles& roles, Report& repo
       hooks.push_back(mean_ablate(site(layer), at.site(site(layer)), {.heads = {head}}));
     }
     const Tensor<float> log_probs =
-        hooked::log_softmax(at.model.run_with_hooks(at.data.tokens, hooks));
+        hooked::log_softmax(at.model.run_with_hooks(data.tokens, hooks));
     for (std::size_t g = 0; g < groups.size(); ++g) {
       const auto [name, first, last] = groups[g];
       double sum = 0.0;
-      for (Index s = 0; s < at.size(); ++s) {
+      for (Index s = 0; s < data.size(); ++s) {
         for (Index t = first; t < last; ++t) {
           sum += static_cast<double>(log_probs(s, t, at.rotation(s)));
         }
       }
-      values[g](coalition) = sum / static_cast<double>(at.size() * (last - first));
+      values[g](coalition) = sum / static_cast<double>(data.size() * (last - first));
     }
   }
   Figure figure = Figure::bars("Shapley values of heads", "head", "nats");

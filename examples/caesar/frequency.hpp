@@ -6,10 +6,19 @@
 #include <vector>
 
 #include "attention.hpp"
-#include "complement.hpp"
 #include "hooked/core/random.hpp"
+#include "hooked/core/select.hpp"
 
 namespace caesar {
+
+/// log count of the words.
+inline Tensor<double> log_counts(const WordList& words) {
+  Tensor<double> counts({static_cast<Index>(words.size())});
+  for (std::size_t w = 0; w < words.size(); ++w) {
+    counts(static_cast<Index>(w)) = std::log(words[w].count);
+  }
+  return counts;
+}
 
 constexpr Index kShownWords = 3;  // of the sequences that these scores are read from
 
@@ -90,18 +99,15 @@ inline void frequency(const Reading& at, const Roles& roles, Report& report) {
   };
   const SlopeTest third = slope_test(counts, of(roles.third, kC));
   const SlopeTest second = slope_test(counts, of(roles.second, kB));
-  const Claim common{
-      .claim = "scores of more common words: slope in deviations, 1.0 to C, 1.1 to B",
-      .study_says = at.study({.easy = "attend more to the more common words"}),
-      .definition =
-          "all words in all rotations first, before the same two words: score of the "
-          "first word's C (B) less the second word's, seen from the third; slope of the "
-          "mean by word in the log of its count, divided by the standard deviation of "
-          "1,000 slopes with counts dealt at random"};
   const Rule rises{{.low = 2.0}, {.low = 0.0}};
-  const std::vector<double> deviations{third.deviations, second.deviations};
-  report.add(common.study_says.is_null() ? hooked::report(common, deviations)
-                                         : judge(common, deviations, {rises, rises}));
+  report.add(judge_said(
+      {.claim = "scores of more common words: slope in deviations, 1.0 to C, 1.1 to B",
+       .study_says = at.study({.easy = "attend more to the more common words"}),
+       .definition = "all words in all rotations first, before the same two words: score of the "
+                     "first word's C (B) less the second word's, seen from the third; slope of the "
+                     "mean by word in the log of its count, divided by the standard deviation of "
+                     "1,000 slopes with counts dealt at random"},
+      {third.deviations, second.deviations}, {rises, rises}));
   report.add(
       hooked::report({.claim = "scores of more common words: slope and R2, 1.0 to C; 1.1 to B",
                       .unit = "a unit of log count, -, a unit of log count, -",

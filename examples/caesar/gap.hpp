@@ -105,11 +105,11 @@ inline void gap_by_position(const Reading& at, Report& report) {
                      "average and does not depend on which rotation was drawn"},
       std::vector<double>{network.loss - best.loss, all / static_cast<double>(at.length())}));
   report.add(
-      hooked::report({.claim = "shares of the gap: positions 0, 1, 2, second word, all later",
+      hooked::report({.claim = "shares of the gap: positions 0, 1, 2, 3, second word, all later",
                       .unit = "%",
                       .definition = "of the divergence, summed over positions"},
-                     std::vector<double>{share(0, 1), share(1, 2), share(2, 3), share(4, 8),
-                                         share(8, at.length())}));
+                     std::vector<double>{share(0, 1), share(1, 2), share(2, 3), share(3, 4),
+                                         share(4, 8), share(8, at.length())}));
   report.add("gap_by_position", "Nearly all of the gap lies in the letters of the first two words.",
              Figure::lines("What the network loses beyond Bayes' rule", "position", "nats")
                  .panel("mean over sequences")

@@ -16,6 +16,7 @@ namespace caesar {
 
 /// What stands in the stream that layer 1's keys are made of, the embedding of the position first.
 constexpr std::array<const char*, 5> kKeyTerms{"position", "token", "0.0", "0.1", "bias"};
+constexpr Index kTerms = kKeyTerms.size();
 constexpr Index kBias = 4;  // b_O of layer 0 and b_K of layer 1
 
 /// A layer-1 key is a sum: with the stream x_j = W_pos[j] + W_E[token] + sum_h z_h W_O^h + b_O of
@@ -71,7 +72,7 @@ struct ScoreTerms {
   double error = 0.0;  // the most that a sequence's terms together differ from its score
 
   ScoreTerms(const Reading& at, const KeyTerms& terms)
-      : mean({at.heads(), static_cast<Index>(kKeyTerms.size()), kLater * kSlots}) {
+      : mean({at.heads(), kTerms, kLater * kSlots}) {
     const View<const float> q = at.site("blocks.1.attn.hook_q");  // [s, pos, head, d_head]
     const View<const float> scores = at.site("blocks.1.attn.hook_attn_scores");
     const Index first = kLater * kSlots;
@@ -113,27 +114,92 @@ struct ScoreTerms {
   }
 };
 
-/// Attention of a head of layer 1 to B and C, seen from words kLater and later, and the loss.
+/// What becomes of a head of layer 1: of its attention to B and C, seen from words kLater and
+/// later, the share of C; and of the loss.
 struct Choice {
-  double to_B, to_C, loss;
+  double share_of_C, loss;
 };
+inline Choice choice(const Tensor<double>& pattern, Index head, double loss) {
+  const auto by = attention_by_slot(pattern, kLater);
+  const double B = to_slot(by, head, 1), C = to_slot(by, head, 2);
+  return {C / (B + C), loss};
+}
 
-/// The same in a run in which the keys of `head` at `slot` of every word lack a term.
-inline Choice without_term(const Reading& at, const KeyTerms& terms, std::size_t term, Index head,
-                           Index slot) {
+constexpr Index kRerunSequences = 400;
+
+/// The same in a run in which the keys of `head` at C lack something in every word: a term whole,
+/// or (`as_at_B`) no more than its mean over sequences at C less that at B of the same word.
+inline Choice without_term(const Reading& at, const Dataset& data, const Tensor<float>& term,
+                           Index head, bool as_at_B) {
+  constexpr Index kB = 1, kC = 2;
   const std::string site = "blocks.1.attn.hook_pattern";
+  const Tensor<float> usual = mean(term, 0);  // [pos, head, d_head]
   const Hook<float> take_out("blocks.1.attn.hook_k", [&](View<float> k, const hooked::HookPoint&) {
     for (Index s = 0; s < k.size(0); ++s) {
-      for (Index t = slot; t < k.size(1); t += kSlots) {
-        k.select(0, s).select(0, t).select(0, head).matrix() -=
-            terms.keys[term].select(0, s).select(0, t).select(0, head).matrix();
+      for (Index word = 0; word < k.size(1); word += kSlots) {
+        auto key = k.select(0, s).select(0, word + kC).select(0, head).matrix();
+        if (as_at_B) {
+          key -= usual.select(0, word + kC).select(0, head).matrix() -
+                 usual.select(0, word + kB).select(0, head).matrix();
+        } else {
+          key -= term.select(0, s).select(0, word + kC).select(0, head).matrix();
+        }
       }
     }
   });
-  const auto run = at.model.run_with_cache(at.data.tokens, {.names = {site}, .hooks = {take_out}});
-  const auto by = attention_by_slot(in_double(mean(run.cache[site], 0)), kLater);
-  return {to_slot(by, head, 1), to_slot(by, head, 2),
-          quality(hooked::log_softmax(run.logits), at.data).loss};
+  const auto run = at.model.run_with_cache(data.tokens, {.names = {site}, .hooks = {take_out}});
+  return choice(in_double(mean(run.cache[site], 0)), head,
+                quality(hooked::log_softmax(run.logits), data).loss);
+}
+
+inline void terms_of_head(const Reading& at, const KeyTerms& terms, const ScoreTerms& scores,
+                          const std::string& name, Index head, Report& report) {
+  const Dataset data = first_of(at.data, kRerunSequences);
+  const View<const float> pattern = at.site("blocks.1.attn.hook_pattern");
+  const Choice whole = choice(in_double(mean(pattern.slice(0, 0, data.size()), 0)), head,
+                              quality(at.log_probs.slice(0, 0, data.size()), data).loss);
+  std::vector<double> first, later;
+  std::vector<double> shares[2]{{whole.share_of_C}, {whole.share_of_C}};
+  std::vector<double> losses[2]{{whole.loss}, {whole.loss}};
+  std::size_t most = 0;
+  for (std::size_t term = 0; term < kKeyTerms.size(); ++term) {
+    first.push_back(scores.C_over_B(head, static_cast<Index>(term), true));
+    later.push_back(scores.C_over_B(head, static_cast<Index>(term), false));
+    if (std::abs(first[term]) > std::abs(first[most])) most = term;
+    for (const bool as_at_B : {true, false}) {
+      const Choice without = without_term(at, data, terms.keys[term], head, as_at_B);
+      shares[as_at_B ? 0 : 1].push_back(without.share_of_C);
+      losses[as_at_B ? 0 : 1].push_back(without.loss);
+    }
+  }
+  const std::string in_order = "position, token, 0.0, 0.1, bias";
+  report.add(hooked::report(
+      {.claim = name + ", scores of C over B in the first word: " + in_order,
+       .definition = "mean over sequences and queries in the fourth word and later of each term's "
+                     "part of the score at 0C, less that at 0B"},
+      first));
+  report.add(hooked::report({.claim = name + ", scores of C over B in words 2 and 3: " + in_order,
+                             .definition = "as above"},
+                            later));
+  const auto add = [&](const std::string& what, const std::string& how, std::size_t i) {
+    report.add(hooked::report(
+        {.claim = name + ", share of C, " + what + ": as it is; " + in_order,
+         .definition = "of the head's attention to all B and C, from the fourth word on, in a run "
+                       "in which the head's keys at C (hook_k) " +
+                       how},
+        shares[i]));
+    report.add(hooked::report({.claim = name + ", loss, " + what + ": as it is; " + in_order,
+                               .unit = "nats",
+                               .definition = "in the same runs"},
+                              losses[i]));
+  };
+  add("a term at C as at B", "have their term moved by its mean at B less that at C", 0);
+  add("without a term at C", "lack the term", 1);
+  report.say("Head " + name + " scores 0C over 0B by " +
+             short_text(std::accumulate(first.begin(), first.end(), 0.0), 2) + ", most by " +
+             kKeyTerms[most] + " (" + short_text(first[most], 2) +
+             "); with that at C as it is at B, C's share of its attention to both goes from " +
+             short_text(whole.share_of_C, 2) + " to " + short_text(shares[0][most + 1], 2) + ".");
 }
 
 /// Which term makes each head of layer 1 choose between B and C; nothing where sequences are too
@@ -142,81 +208,21 @@ inline void score_terms(const Reading& at, const Roles& roles, Report& report) {
   if (at.length() <= kLater * kSlots) return;
   const KeyTerms terms(at);
   const ScoreTerms scores(at, terms);
-  const auto by = attention_by_slot(mean_pattern(at, 1), kLater);
   report.add(
       hooked::report({.claim = "scores of layer 1 by term: largest error of the sum",
                       .definition = "position, token, heads 0.0 and 0.1 and biases, as "
                                     "layer 1's keys hold them, each read by the head's W_K "
                                     "and met by the run's queries, against hook_attn_scores"},
                      scores.error));
-  Figure figure = Figure::heatmap("Scores of layer 1 by what the key holds", "key", "term", "score",
-                                  Figure::Colors::diverging);
-  const auto choose = [&](const std::string& name, Index head, Index slot) {
-    std::vector<double> first, later, to_B, to_C, losses;
-    std::size_t most = 0;
-    for (std::size_t term = 0; term < kKeyTerms.size(); ++term) {
-      const auto i = static_cast<Index>(term);
-      first.push_back(scores.C_over_B(head, i, true)),
-          later.push_back(scores.C_over_B(head, i, false));
-      const double sign = slot == 2 ? 1.0 : -1.0;
-      if (sign * first[term] > sign * first[most]) most = term;
-      if (i == kBias) continue;  // the same for B and C but for the scale
-      const Choice without = without_term(at, terms, term, head, slot);
-      to_B.push_back(without.to_B), to_C.push_back(without.to_C), losses.push_back(without.loss);
-    }
-    const std::string letter = slot == 2 ? "C" : "B";
-    report.add(hooked::report(
-        {.claim = name + ", scores of C over B in the first word: position, token, 0.0, 0.1, bias",
-         .definition = "mean over sequences and queries in the fourth word and later of each "
-                       "term's part of the score at 0C, less that at 0B"},
-        first));
-    report.add(hooked::report(
-        {.claim = name + ", scores of C over B in words 2 and 3: position, token, 0.0, 0.1, bias",
-         .definition = "as above"},
-        later));
-    report.add(hooked::report(
-        {.claim =
-             name + ", attention to " + letter + " without: nothing, position, token, 0.0, 0.1",
-         .definition = "of queries in the fourth word and later, to all " + letter +
-                       ", with the term taken out of the head's keys (hook_k) there"},
-        [&] {
-          std::vector<double> to{to_slot(by, head, slot)};
-          const auto& without = slot == 2 ? to_C : to_B;
-          to.insert(to.end(), without.begin(), without.end());
-          return to;
-        }()));
-    report.add(hooked::report({.claim = name + ", attention to " + (slot == 2 ? "B" : "C") +
-                                        " without: nothing, position, token, 0.0, 0.1",
-                               .definition = "in the same runs, to the other letter"},
-                              [&] {
-                                std::vector<double> to{to_slot(by, head, 3 - slot)};
-                                const auto& without = slot == 2 ? to_B : to_C;
-                                to.insert(to.end(), without.begin(), without.end());
-                                return to;
-                              }()));
-    losses.insert(losses.begin(), quality(at.log_probs, at.data).loss);
-    report.add(hooked::report({.claim = name + ", loss without: nothing, position, token, 0.0, 0.1",
-                               .unit = "nats",
-                               .definition = "in the same runs"},
-                              losses));
-    figure.panel(name, scores.mean.select(0, head));
-    double all = 0.0;
-    for (const double part : first) all += part;
-    const auto& own = slot == 2 ? to_C : to_B;
-    report.say("Head " + name + " scores 0C over 0B by " + short_text(all, 2) + ", of which " +
-               kKeyTerms[most] + " makes " + short_text(first[most], 2) +
-               (most == kBias
-                    ? "."
-                    : "; without it in the keys of " + letter + " the attention there goes from " +
-                          short_text(to_slot(by, head, slot), 2) + " to " +
-                          short_text(own[std::min<std::size_t>(most, 3)], 2) + "."));
-  };
-  choose("1.0", roles.third, 2);
-  choose("1.1", roles.second, 1);
+  terms_of_head(at, terms, scores, "1.0", roles.third, report);
+  terms_of_head(at, terms, scores, "1.1", roles.second, report);
   report.add("score_terms",
              "Keys are 0A, 0B, 0C, space, 1A, ...; rows from below are position, token, 0.0, 0.1, "
              "bias: the row whose colour changes from 0B to 0C makes the choice.",
-             std::move(figure));
+             Figure::heatmap("Scores of layer 1 by what the key holds", "key", "term", "score",
+                             Figure::Colors::diverging)
+                 .panel("1.0", scores.mean.select(0, roles.third))
+                 .panel("1.1", scores.mean.select(0, roles.second)));
 }
 
 }  // namespace caesar

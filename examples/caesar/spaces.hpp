@@ -70,16 +70,19 @@ inline std::vector<SpaceEdit> space_edits(const Dataset& data) {
           {"as many letters to commas", edited(data, letters)}};
 }
 
+constexpr Index kEditedSequences = 400;
+constexpr std::size_t kEditedOrders = 3;  // of the n-grams
+
 inline void edits_of_spaces(const Reading& at, const std::vector<Ngrams>& models, Report& report) {
   const Index characters = Alphabet::prose().size();
   std::vector<std::string> names;
-  std::vector<std::vector<double>> rise(models.size() + 1);  // of the n-grams, then the network
-  std::vector<double> before(models.size() + 1);
-  for (const auto& [name, data] : space_edits(at.data)) {
+  std::vector<std::vector<double>> rise(kEditedOrders + 1);  // of the n-grams, then the network
+  std::vector<double> before(rise.size());
+  for (const auto& [name, data] : space_edits(first_of(at.data, kEditedSequences))) {
     if (name != "none") names.push_back(name);
-    for (std::size_t i = 0; i <= models.size(); ++i) {
+    for (std::size_t i = 0; i < rise.size(); ++i) {
       const double loss =
-          i < models.size()
+          i < kEditedOrders
               ? quality(ngram_posteriors(models[i], data.tokens, characters), data).loss
               : evaluate(at.model, data, {}, {.threads = at.threads}).loss;
       if (name == "none") {
@@ -91,9 +94,9 @@ inline void edits_of_spaces(const Reading& at, const std::vector<Ngrams>& models
   }
   Figure figure = Figure::bars("What edits of spaces cost", "edit", "nats");
   figure.panel_with_groups("rise of the loss", names);
-  for (std::size_t i = 0; i <= models.size(); ++i) {
-    const bool is_network = i == models.size();
-    const std::string name = is_network ? "network" : "order " + std::to_string(models[i].order());
+  for (std::size_t i = 0; i < rise.size(); ++i) {
+    const std::string name =
+        i < kEditedOrders ? "order " + std::to_string(models[i].order()) : "network";
     report.add(hooked::report(
         {.claim = "rise of the loss by edits of spaces: " + name,
          .unit = "nats",
