@@ -157,7 +157,7 @@ struct RotationsOfOutput {
             .run_with_cache(tokens,
                             {.names = {site}, .logits = false, .run = {.threads = at.threads}})
             .cache;
-    for (const std::size_t i : {0, 1}) {
+    for (const std::size_t i : {0U, 1U}) {
       const auto slot = static_cast<Index>(i) + 1;
       const Tensor<double> x =
           in_double(cache[site].select(1, slot)).reshape({tokens.size(0) / kLetters, kLetters, -1});
@@ -183,7 +183,7 @@ inline void rotations_of_output(const Reading& at, Report& report) {
     return Tensor<double>(power.slice(0, 1, power.numel()));
   };
   std::vector<double> circulant, peaks, common;
-  for (const std::size_t i : {0, 1}) {
+  for (const std::size_t i : {0U, 1U}) {
     double circulant_of_others = 0.0, peak_of_others = 0.0;
     for (const RotationsOfOutput& other : others) {
       circulant_of_others += other.circulant[i] / kCircles;

@@ -161,11 +161,9 @@ inline void terms_of_head(const Reading& at, const KeyTerms& terms, const ScoreT
   std::vector<double> first, later;
   std::vector<double> shares[2]{{whole.share_of_C}, {whole.share_of_C}};
   std::vector<double> losses[2]{{whole.loss}, {whole.loss}};
-  std::size_t most = 0;
   for (std::size_t term = 0; term < kKeyTerms.size(); ++term) {
     first.push_back(scores.C_over_B(head, static_cast<Index>(term), true));
     later.push_back(scores.C_over_B(head, static_cast<Index>(term), false));
-    if (std::abs(first[term]) > std::abs(first[most])) most = term;
     for (const bool as_at_B : {true, false}) {
       const Choice without = without_term(at, data, terms.keys[term], head, as_at_B);
       shares[as_at_B ? 0 : 1].push_back(without.share_of_C);
@@ -195,11 +193,18 @@ inline void terms_of_head(const Reading& at, const KeyTerms& terms, const ScoreT
   };
   add("a term at C as at B", "have their term moved by its mean at B less that at C", 0);
   add("without a term at C", "lack the term", 1);
+  // The term that the choice hangs on: with it at C as at B, C's share changes most.
+  const auto change = [&](double share) { return std::abs(share - whole.share_of_C); };
+  const auto most = std::max_element(shares[0].begin(), shares[0].end(),
+                                     [&](double a, double b) { return change(a) < change(b); });
+  const auto term = static_cast<std::size_t>(most - shares[0].begin()) - 1;
   report.say("Head " + name + " scores 0C over 0B by " +
-             short_text(std::accumulate(first.begin(), first.end(), 0.0), 2) + ", most by " +
-             kKeyTerms[most] + " (" + short_text(first[most], 2) +
-             "); with that at C as it is at B, C's share of its attention to both goes from " +
-             short_text(whole.share_of_C, 2) + " to " + short_text(shares[0][most + 1], 2) + ".");
+             short_text(std::accumulate(first.begin(), first.end(), 0.0), 2) + " (position " +
+             short_text(first[0], 2) + ", token " + short_text(first[1], 2) +
+             ", heads 0.0 and 0.1 " + short_text(first[2], 2) + " and " + short_text(first[3], 2) +
+             "); it hangs most on " + kKeyTerms[term] +
+             ": with that at C as it is at B, C's share of its attention to both goes from " +
+             short_text(whole.share_of_C, 2) + " to " + short_text(*most, 2) + ".");
 }
 
 /// Which term makes each head of layer 1 choose between B and C; nothing where sequences are too

@@ -163,7 +163,7 @@ inline void gains_within_words(const Reading& at, const std::vector<Ngrams>& mod
   };
   figure.panel("rise of the right rotation's log-probability");
   add("network", gains_by_place(at.log_probs, at.data), false);
-  for (const std::size_t i : {0, 1, 2}) {
+  for (const std::size_t i : {0U, 1U, 2U}) {
     const Posteriors posterior =
         ngram_posteriors(models[i], at.data.tokens, Alphabet::prose().size());
     add("order " + std::to_string(models[i].order()), gains_by_place(posterior, at.data), true);
