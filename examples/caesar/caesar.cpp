@@ -4,6 +4,7 @@
 #include "attention.hpp"
 #include "attribution.hpp"
 #include "letters.hpp"
+#include "open_questions.hpp"
 #include "outputs.hpp"
 #include "positions.hpp"
 #include "setup.hpp"
@@ -32,6 +33,7 @@ Report analyse(const study::Subject& subject) {
   without_embeddings(at, report);
   if (at.has_words()) confined_and_exchanged(at, report);
   draw_attention(at, report);
+  open_questions(subject, at, roles, report);
   return report;
 }
 
@@ -41,6 +43,11 @@ study::Numbers track(const study::Subject& subject, const study::Subject&) {
   study::Numbers numbers{{"loss", e.loss}, {"accuracy", e.accuracy}};
   for (std::size_t t = 0; t < std::min<std::size_t>(kSlots, e.loss_at.size()); ++t) {
     numbers.emplace_back("loss at " + std::to_string(t), e.loss_at[t]);
+  }
+  if (is_hard(subject.choices)) return numbers;
+  for (const auto& number :
+       equivariance_numbers(subject.model, words_of(subject.choices), subject.threads)) {
+    numbers.push_back(number);
   }
   return numbers;
 }

@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 
+#include "../caesar/caesar.hpp"
 #include "../modular_addition/modular_addition.hpp"
 #include "../order_statistics/order_statistics.hpp"
 #include "../subtraction_sign/subtraction_sign.hpp"
@@ -24,7 +25,7 @@ struct Options {
 study::Study study_named(const std::string& name) {
   std::vector<std::string> names;
   for (const study::Study& study :
-       {addition::modular_addition(), order_statistics::order_statistics(),
+       {addition::modular_addition(), caesar::caesar(), order_statistics::order_statistics(),
         subtraction::subtraction_sign(), maximum()}) {
     if (study.name == name) return study;
     names.push_back(study.name);
