@@ -28,7 +28,9 @@ inline study::Choices choices() {
       {"batch_size", 512, "sequences a step"},
       {"lr", 1e-3, "Adam's, before the first epoch"},
       {"last_lr", 1e-4, "and in the last, on a straight line by epochs"},
-      {"weight_decay", 1e-3, "Adam's: L2, part of the gradient"}};
+      {"weight_decay", 1e-3, "Adam's: L2, part of the gradient"},
+      {"d_model", 48, "width of the residual stream, of which each of two heads has half"},
+      {"attn_only", 1, "0: blocks have an MLP of 4 d_model ReLU neurons"}};
 }
 
 /// Whether sequences are slices of prose, not words.
@@ -101,7 +103,7 @@ inline void draw_data(const study::Choices& choose, hooked::Seed seed, study::Se
   s.part = {rotated(training, learnt), s.all};
 }
 
-/// Two layers of attention with two heads of 24 numbers, layer norm, all biases, as the study.
+/// Two layers of two heads, layer norm, all biases; the study's are 48 wide and have no MLPs.
 /// Throws ConfigError for what cannot be.
 inline study::Setup setup(const study::Choices& choose, hooked::Seed seed) {
   const Index length = choose.count("length"), sequences = choose.count("sequences");
@@ -127,15 +129,21 @@ inline study::Setup setup(const study::Choices& choose, hooked::Seed seed) {
     hooked::fail<hooked::ConfigError>("lr is ", lr, " and last_lr is ", last_lr,
                                       ", both must be above 0");
   }
+  const Index d_model = choose.count("d_model");
+  if (d_model < 2 || d_model % 2 != 0) {
+    hooked::fail<hooked::ConfigError>("d_model is ", d_model,
+                                      ", it must be even: there are two heads");
+  }
   study::Setup s;
   s.model = {.n_layers = 2,
-             .d_model = 48,
+             .d_model = d_model,
              .n_ctx = length,
              .n_heads = 2,
-             .d_head = 24,
+             .d_head = d_model / 2,
              .d_vocab = alphabet_of(choose).size(),
              .d_vocab_out = kLetters,
-             .attn_only = true};
+             .act_fn = hooked::Activation::relu,
+             .attn_only = choose.yes("attn_only")};
   draw_data(choose, seed, s);
   const Index steps = (sequences + batch_size - 1) / batch_size;
   hooked::Schedule schedule;

@@ -51,6 +51,14 @@ Index Choices::count(const std::string& name) const {
   return static_cast<Index>(value);
 }
 
+bool Choices::yes(const std::string& name) const {
+  const Index value = count(name);
+  if (value != 0 && value != 1) {
+    hooked::fail<hooked::ConfigError>(name, " is ", value, ", it must be 0 or 1");
+  }
+  return value == 1;
+}
+
 Choices Choices::with(const Chosen& values) const {
   Choices changed = *this;
   for (const auto& [name, value] : values) {

@@ -134,7 +134,7 @@ template <class Kind>
 typename Kind::Model train_or_load(const StudyOf<Kind>& study, const Options& options,
                                    const SetupOf<Kind>& setup) {
   nlohmann::ordered_json facts = run_facts(study.name, options);
-  if (is_finished(facts, options.out)) {
+  if (is_finished(facts, study.choices, options.out)) {
     std::printf("%s holds this run already: loading it\n", options.out.c_str());
     typename Kind::Model model = Kind::build(setup.model, seed_of(options));
     hooked::load_safetensors(model, options.out / "model.safetensors");

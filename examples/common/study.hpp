@@ -62,6 +62,8 @@ class Choices {
   /// A choice that must be a whole number.
   /// Throws ConfigError where it is not.
   Index count(const std::string& name) const;
+  /// A choice that is 0 or 1. Throws ConfigError where it is not.
+  bool yes(const std::string& name) const;
   /// The same choices with some values replaced. Throws NameError for a name or a word that there
   /// is not, ConfigError for a word in place of a number, or the other way round.
   Choices with(const Chosen& values) const;

@@ -11,7 +11,7 @@ namespace study {
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
-bool is_finished(const json& wanted, const fs::path& out) {
+bool is_finished(const json& wanted, const Choices& defaults, const fs::path& out) {
   if (!fs::exists(out / "run.json")) return false;
   const json there = hooked::load_json(out / "run.json");
   const auto compare = [&](const json& asked, const json& found) {
@@ -26,7 +26,10 @@ bool is_finished(const json& wanted, const fs::path& out) {
     }
   };
   compare(wanted, there);
-  compare(wanted.at("choices"), there.value("choices", json::object()));
+  json choices;
+  for (const Choice& choice : defaults) choices[choice.name] = choice.value.to_json();
+  choices.update(there.value("choices", json::object()));
+  compare(wanted.at("choices"), choices);
   return true;
 }
 

@@ -18,9 +18,10 @@ inline hooked::Seed seed_of(const Options& options) {
 /// {"study", "preset", "seed", "choices": {...}}.
 nlohmann::ordered_json run_facts(const std::string& study, const Options& options);
 
-/// Whether `out` holds the finished run that is asked for. Throws ConfigError when it holds
-/// another.
-bool is_finished(const nlohmann::ordered_json& wanted, const std::filesystem::path& out);
+/// Whether `out` holds the finished run that is asked for. A run from before there was a choice had
+/// that choice's default. Throws ConfigError when it holds another.
+bool is_finished(const nlohmann::ordered_json& wanted, const Choices& defaults,
+                 const std::filesystem::path& out);
 
 /// How many steps go once through the training examples.
 template <class Kind>

@@ -35,21 +35,12 @@ inline study::Choices choices() {
           {"weight_decay", 0.5, "AdamW's"}};
 }
 
-/// A choice that is 0 or 1. Throws ConfigError for anything else.
-inline bool yes(const study::Choices& choose, const std::string& name) {
-  const Index value = choose.count(name);
-  if (value != 0 && value != 1) {
-    hooked::fail<hooked::ConfigError>(name, " is ", value, ", it must be 0 or 1");
-  }
-  return value == 1;
-}
-
 /// Throws ConfigError for what cannot be.
 inline Task task_of(const study::Choices& choose) {
   const Task task{.name = choose.word("task"),
                   .length = choose.count("length"),
                   .values = choose.count("values"),
-                  .distinct = yes(choose, "distinct")};
+                  .distinct = choose.yes("distinct")};
   if (task.length < 2 || task.length > 10) {
     hooked::fail<hooked::ConfigError>("length is ", task.length, ", it must be from 2 to 10");
   }
@@ -125,7 +116,7 @@ inline study::Setup setup(const study::Choices& choose, hooked::Seed seed) {
              .d_vocab_out = task.values,
              .act_fn = hooked::Activation::relu,
              .normalization = hooked::Normalization::none,
-             .attn_only = yes(choose, "attn_only"),
+             .attn_only = choose.yes("attn_only"),
              .freeze_biases = true};
   hooked::Random tested({0}, "test tuples"), learnt(seed, "training tuples");
   const Tensor<Token> test = augmented(task, kTestTuples, tested);
