@@ -47,14 +47,14 @@ TEST_CASE("Densities, L0, dead features and explained variance are those of the 
   sae.parameters().set("W_dec", Tensor<double>({4, 2}, {1, 0, -1, 0, 0, 1, 5, 5}));
   const Tensor<double> rows({4, 2}, {1, 2, -3, 0, 2, -2, 0, 4});
   const FeatureStatistics s = feature_statistics(sae, rows);
-  CHECK(s.density.to_vector() == std::vector<double>{0.5, 0.25, 0.5, 0});
+  CHECK(to_vector(s.density) == std::vector<double>{0.5, 0.25, 0.5, 0});
   CHECK(s.l0 == 1.25);
   CHECK(s.dead == std::vector<Index>{3});
   CHECK(s.mse == 4.0 / 8);  // of (2, -2) the -2 is missed
   // Means are 0 and 1: squares 1 + 9 + 4 + 0 and 1 + 1 + 9 + 9.
   CHECK(s.variance_explained == Approx(1 - 4.0 / 34).epsilon(1e-14));
   const Histogram h = density_histogram(s, 4, -2);  // log10: -0.30, -0.60, -0.30
-  CHECK(h.counts.to_vector() == std::vector<double>{0, 0, 1, 2});
+  CHECK(to_vector(h.counts) == std::vector<double>{0, 0, 1, 2});
   CHECK(std::isnan(feature_statistics(sae, Tensor<double>({3, 2}, 1.0)).variance_explained));
   for (const Shape& wrong : {Shape{0, 2}, Shape{3, 3}, Shape{2, 2, 2}}) {
     CHECK(::error_of<ShapeError>([&] { (void)feature_statistics(sae, Tensor<double>(wrong)); }) ==
@@ -64,7 +64,7 @@ TEST_CASE("Densities, L0, dead features and explained variance are those of the 
 
 TEST_CASE("Statistics over many chunks are those of the whole") {
   const auto sae = filled(3, 5);
-  const auto rows = random_tensor<double>({5000, 3});
+  const auto rows = random_tensor<double>({5000, 3}, 1);
   const FeatureStatistics s = feature_statistics(sae, rows);
   const Tensor<double> f = sae.encode(rows), recons = sae(rows);
   for (Index j = 0; j < 5; ++j) {
