@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hooked/nn/config.hpp"
+#include "hooked/nn/sparse_autoencoder.hpp"
 #include "hooked/train/dataset.hpp"
 #include "hooked/train/options.hpp"
 
@@ -27,6 +29,7 @@ enum class Work {
              // layer and position in turn
   prefill,   // a prompt is read into a cache of keys and values, for the logits after it
   generate,  // the likeliest token again and again after the first wanted position, with a cache
+  sparse_autoencoder,  // as train, of a sparse autoencoder on rows of activations
 };
 
 struct Case {
@@ -35,6 +38,9 @@ struct Case {
   hooked::TransformerConfig config;
   hooked::Dataset data;  // the batch; probes have no labels
   hooked::AdamW optimizer = {.lr = 1e-3, .weight_decay = 1.0, .betas = {0.9, 0.98}};
+  hooked::SparseAutoencoderOptions sae = {};  // and what it learns, of Work::sparse_autoencoder
+  Tensor<float> rows = {};
+  double sparsity = 0.0;
 };
 
 /// Every (a, b) drawn from p x p, "a b =", to be answered by (a + b) mod p at "=".
@@ -125,6 +131,31 @@ inline hooked::Dataset prompt(Index length, Index first, Index vocabulary) {
   return data;
 }
 
+/// Rows of activations: eight of 512 random directions add up to each.
+inline Tensor<float> sparse_rows(Index rows, Index width) {
+  hooked::Random random(hooked::Seed{0}, "sparse_rows");
+  Tensor<float> directions({512, width}), x({rows, width});
+  hooked::for_each_element(directions.view(), [&](Index, float& number) {
+    number = static_cast<float>(random.normal() / std::sqrt(static_cast<double>(width)));
+  });
+  for (Index r = 0; r < rows; ++r) {
+    for (int i = 0; i < 8; ++i) {
+      x.select(0, r).array() += directions.select(0, random.below(512)).array();
+    }
+  }
+  return x;
+}
+
+/// ReLU and L1, with Adam: AdamW without weight decay.
+inline Case sparse_autoencoder(Index rows) {
+  Case c{.name = "sparse_autoencoder", .work = Work::sparse_autoencoder};
+  c.optimizer = {.lr = 1e-3, .weight_decay = 0.0};
+  c.sae = {.d_in = 256, .d_sae = 1024};
+  c.rows = sparse_rows(rows, 256);
+  c.sparsity = 1e-4;
+  return c;
+}
+
 inline std::vector<Case> cases() {
   using hooked::Activation;
   using hooked::Normalization;
@@ -186,6 +217,7 @@ inline std::vector<Case> cases() {
       {"medium_prefill", Work::prefill, medium, prompt(64, 62, 1000)},
       {"medium_generate", Work::generate, medium, prompt(64, 15, 1000)},
       {"attention_only_train", Work::train, attention_only, text(16, 128, 1000)},
+      sparse_autoencoder(4096),
   };
 }
 
@@ -203,6 +235,9 @@ inline Index distinct_rows(const Tensor<Token>& tokens) {
 /// mask lets through, and in a patched run only what lies behind the patch. Training takes three
 /// times the forward run's.
 inline double flops(const Case& c) {
+  if (c.work == Work::sparse_autoencoder) {  // two products forward, three back: rows have no slope
+    return 5 * 2.0 * static_cast<double>(c.rows.size(0) * c.sae.d_in * c.sae.d_sae);
+  }
   const auto& m = c.config;
   const Index length = c.data.tokens.size(1);
   const Index batch = c.work == Work::patching ? 1 : c.data.tokens.size(0);

@@ -20,6 +20,8 @@
 #include "hooked/io/npz.hpp"
 #include "hooked/nn/generate.hpp"
 #include "hooked/nn/key_value_cache.hpp"
+#include "hooked/nn/sparse_autoencoder.hpp"
+#include "hooked/train/sparse_autoencoder_loss.hpp"
 
 namespace {
 
@@ -70,11 +72,8 @@ class Stopwatch {
   std::vector<double> times_, values_;
 };
 
-void train(const Case& c, hooked::Transformer<float>& model, int threads) {
-  hooked::train(
-      model, c.data,
-      {.optimizer = c.optimizer, .steps = 1'000'000'000, .progress = false, .threads = threads},
-      Stopwatch());
+hooked::TrainOptions endless(const Case& c, int threads) {
+  return {.optimizer = c.optimizer, .steps = 1'000'000'000, .progress = false, .threads = threads};
 }
 
 /// Mean cross-entropy of logits [batch, pos, d_vocab_out].
@@ -103,12 +102,21 @@ void probe(const std::vector<double>& values, F work) {
 }
 
 void run(const Case& c, int threads) {
+  if (c.work == Work::sparse_autoencoder) {
+    hooked::SparseAutoencoder<float> sae(c.sae, hooked::Seed{0});
+    hooked::train(sae, c.rows, hooked::SparseAutoencoderLoss{.sparsity = c.sparsity},
+                  endless(c, threads), Stopwatch());
+    return;
+  }
   hooked::Transformer<float> model(c.config, hooked::Seed{0});
   const auto& tokens = c.data.tokens;
   const auto& labels = c.data.labels;
   switch (c.work) {
     case Work::train:
-      return train(c, model, threads);
+      hooked::train(model, c.data, endless(c, threads), Stopwatch());
+      return;
+    case Work::sparse_autoencoder:
+      return;
     case Work::forward:
       return probe({loss_of(model(tokens), labels)},
                    [&] { return model(tokens, {.threads = threads}); });
@@ -163,9 +171,15 @@ void products(int threads) {
 }
 
 void write(const Case& c, const std::filesystem::path& folder) {
-  hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
-  hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
-  constexpr const char* kWork[] = {"train", "forward", "cache", "patching", "prefill", "generate"};
+  if (c.work == Work::sparse_autoencoder) {
+    hooked::save_model(hooked::SparseAutoencoder<float>(c.sae, hooked::Seed{0}), folder);
+    hooked::save_npz(folder / "batch.npz", {{"rows", c.rows}});
+  } else {
+    hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
+    hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
+  }
+  constexpr const char* kWork[] = {"train",    "forward",           "cache", "patching", "prefill",
+                                   "generate", "sparse_autoencoder"};
   hooked::save_json(folder / "case.json",
                     nlohmann::ordered_json{{"name", c.name},
                                            {"work", kWork[static_cast<int>(c.work)]},
@@ -174,6 +188,7 @@ void write(const Case& c, const std::filesystem::path& folder) {
                                            {"weight_decay", c.optimizer.weight_decay},
                                            {"betas", c.optimizer.betas},
                                            {"eps", c.optimizer.eps},
+                                           {"sparsity", c.sparsity},
                                            {"flops", bench::flops(c)}});
 }
 

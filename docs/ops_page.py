@@ -36,7 +36,7 @@ def section(name: str, arguments: list[str], folder: pathlib.Path, path: pathlib
     frame = re.search(rf"^using {name} = (\w+)<", source, re.MULTILINE)
     rules = (folder / f"{frame[1].lower()}.hpp").read_text() if frame else source
     said, inputs = inputs_of(rules)
-    settings = settings_of(source)
+    settings = settings_of(source) or settings_of(rules)
     args = ", ".join(f".{field}{default or ' = ' + field}" for field, default, _ in settings)
     lines = [f"## {path.stem}", ""]
     for argument in arguments or [""]:

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 class Case:
     """A model, its batch, and what is to be done with them."""
 
-    work: str  # "train", "forward", "cache", "patching", "prefill" or "generate"
+    work: str  # "train", "forward", "cache", "patching", "prefill", "generate", "sparse_autoencoder"
     config: dict  # HookedTransformerConfig's keys
     weights: dict[str, np.ndarray]  # under HookedTransformer's names
     tokens: np.ndarray  # [batch, pos]
@@ -31,6 +31,8 @@ class Case:
     betas: tuple[float, float]
     eps: float
     weight_decay: float
+    rows: np.ndarray  # [row, d_in]; of a sparse autoencoder alone, which has no config and no tokens
+    sparsity: float
 
     @property
     def all_positions(self) -> bool:
@@ -54,18 +56,21 @@ def parser() -> argparse.ArgumentParser:
 
 def load(folder: Path) -> Case:
     facts = json.loads((folder / "case.json").read_text())
-    batch = np.load(folder / "batch.npz")
+    batch = dict(np.load(folder / "batch.npz"))
+    config, tokens = folder / "config.json", batch.get("tokens", np.zeros((0, 0), np.int32))
     return Case(
         work=facts["work"],
-        config=json.loads((folder / "config.json").read_text()),
+        config=json.loads(config.read_text()) if config.exists() else {},
         weights=load_file(folder / "model.safetensors"),
-        tokens=batch["tokens"],
-        labels=batch["labels"],
-        positions=facts["positions"] or list(range(batch["tokens"].shape[1])),
+        tokens=tokens,
+        labels=batch.get("labels", np.zeros((0, 0), np.int32)),
+        positions=facts["positions"] or list(range(tokens.shape[1])),
         lr=facts["lr"],
         betas=tuple(facts["betas"]),
         eps=facts["eps"],
         weight_decay=facts["weight_decay"],
+        rows=batch.get("rows", np.zeros((0, 0), np.float32)),
+        sparsity=facts["sparsity"],
     )
 
 

@@ -105,6 +105,20 @@ class Transformer(nn.Module):
         return self.unembed(self.ln_final(self.blocks(x)))
 
 
+class SparseAutoencoder(nn.Module):
+    """Rows [row, d_in] to the loss: mean squared error and L1 of the features."""
+
+    def __init__(self, case: common.Case) -> None:
+        super().__init__()
+        self.encode = linear(case.weights["W_enc"], case.weights["b_enc"])
+        self.decode = linear(case.weights["W_dec"], case.weights["b_dec"])
+        self.sparsity = case.sparsity
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        features = F.relu(self.encode(rows))
+        return F.mse_loss(self.decode(features), rows) + self.sparsity * features.sum() / len(rows)
+
+
 def main() -> None:
     parser = common.parser()
     parser.add_argument("--compile", action="store_true")
@@ -113,17 +127,19 @@ def main() -> None:
     torch.set_flush_denormal(True)
     torch.set_num_threads(arguments.threads)
     case = common.load(arguments.data)
-    if case.work not in ("train", "forward"):
+    if case.work not in ("train", "forward", "sparse_autoencoder"):
         common.unsupported()
     compiled = torch.compile if arguments.compile else lambda f: f
-    model = Transformer(case)
+    is_sae = case.work == "sparse_autoencoder"
+    model = SparseAutoencoder(case) if is_sae else Transformer(case)
+    rows = torch.from_numpy(case.rows)
     tokens = torch.from_numpy(case.tokens).long()
     labels = torch.from_numpy(case.labels).long()
 
     def loss_of(logits: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
-    if case.work == "train":
+    if case.work in ("train", "sparse_autoencoder"):
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=case.lr,
@@ -132,7 +148,7 @@ def main() -> None:
             weight_decay=case.weight_decay,
             fused=True,
         )
-        forward = compiled(lambda: loss_of(model(tokens)))
+        forward = compiled(lambda: model(rows) if is_sae else loss_of(model(tokens)))
 
         def step() -> float:
             loss = forward()

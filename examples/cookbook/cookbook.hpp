@@ -23,6 +23,7 @@ void read_weights();                  // weights.cpp
 void compare_runs();                  // runs.cpp
 void train_things();                  // training.cpp
 void build_things();                  // building.cpp
+void features_of_models();            // features.cpp
 void tensors_and_files();             // tensors.cpp
 void guides();                        // guides.cpp
 void coming_from_transformer_lens();  // coming_from_transformer_lens.cpp

@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
     compare_runs();
     train_things();
     build_things();
+    features_of_models();
     tensors_and_files();
     guides();
     coming_from_transformer_lens();

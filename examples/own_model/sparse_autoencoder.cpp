@@ -1,28 +1,15 @@
 // A sparse autoencoder on the hidden layer of a frozen model, spliced in: how much of the loss is
-// recovered?
+// recovered, and by how many features?
 #include <hooked/hooked.hpp>
+#include <hooked/interp/feature_statistics.hpp>
+#include <hooked/interp/loss_recovered.hpp>
+#include <hooked/train/sparse_autoencoder_loss.hpp>
+#include <hooked/train/unit_norm_decoder.hpp>
 #include <iostream>
 
 #include "task.hpp"
 
 using namespace hooked;
-
-// f = relu(x W_enc + b_enc); x' = f W_dec + b_dec.
-struct Autoencoder {
-  ParameterId W_enc, b_enc, W_dec, b_dec;
-  SiteId hook_features;
-  explicit Autoencoder(const Builder& b)
-      : W_enc(b.parameter("W_enc", {64, 256})),
-        b_enc(b.parameter("b_enc", {256})),
-        W_dec(b.parameter("W_dec", {256, 64})),
-        b_dec(b.parameter("b_dec", {64})),
-        hook_features(b.site("hook_features", {Axis::batch, Axis{"feature"}})) {}
-  Variable<float> operator()(Pass<float>& pass, Variable<float> x) const {
-    const auto pre = record<hooked::Linear>({}, x, pass[W_enc], pass[b_enc]);
-    const auto features = pass.at(hook_features, record<Relu>({}, pre));
-    return record<hooked::Linear>({}, features, pass[W_dec], pass[b_dec]);
-  }
-};
 
 int main(int argc, char** argv) {
   const auto ranks = Ranks::world();
@@ -35,23 +22,17 @@ int main(int argc, char** argv) {
 
   const std::string site = "blocks.0.mlp.hook_post";
   const Tensor<float> rows = activations(model, site, data.tokens);  // [4000, 64]
-  Model<Autoencoder> sae(Seed{0});
-  const auto objective = [&](Pass<float>& pass, const Tensor<float>& x) {
-    const auto error = record<SquaredError>({}, sae.forward(pass, x), pass.tape().constant(x));
-    return sum(error) + 4e-3 * sum(record<L1Norm>({}, pass.activation("hook_features")));
-  };
+  SparseAutoencoder<float> sae({.d_in = 64, .d_sae = 256});
   TrainOptions of_sae = options;
   of_sae.directory /= "sae";
-  of_sae.activations = {"hook_features"};
-  train(sae, rows, objective, of_sae);
+  train(sae, rows, SparseAutoencoderLoss{.sparsity = 4e-3}, of_sae, UnitNormDecoder(sae));
 
-  const double clean = evaluate(model, data).loss;
-  const double spliced = evaluate(model, data, {splice(site, sae)}).loss;
-  const double ablated = evaluate(model, data, {zero(site)}).loss;
-  const double recovered = (ablated - spliced) / (ablated - clean);
-  const auto features = sae.run_with_cache(rows).cache["hook_features"].array();
-  std::cout << "loss " << clean << ", spliced " << spliced << ", ablated " << ablated
-            << ": recovered " << recovered << "; features on "
-            << static_cast<double>((features > 0).count()) / 4000 << " of 256\n";
-  return recovered > 0.9 ? 0 : 1;
+  const LossRecovered loss = loss_recovered(model, data, site, sae);
+  const FeatureStatistics features = feature_statistics(sae, rows);
+  std::cout << "loss " << loss.clean << ", spliced " << loss.spliced << ", ablated "
+            << loss.zero_ablated << " (to the mean " << loss.mean_ablated << "): recovered "
+            << loss.of_zero() << " (" << loss.of_mean() << "); features on " << features.l0
+            << " of 256, never " << features.dead.size() << ", variance explained "
+            << features.variance_explained << "\n";
+  return loss.of_mean() > 0.9 && features.l0 < 40 ? 0 : 1;
 }

@@ -280,3 +280,42 @@ TEST_CASE("cross_entropy says which label is outside the vocabulary") {
   CHECK_THROWS_WITH((run<CrossEntropy>({labels.data()}, {Tensor<double>({2, 3})}, {1, 1})),
                     ContainsSubstring("label 5 at row 1") && ContainsSubstring("[2, 3]"));
 }
+
+TEST_CASE("keep_top_k keeps the k largest of a row, the first of equals, and NaN") {
+  const auto r = run<KeepTopK>({2}, {Tensor<double>({2, 4}, {1, 5, -2, 3, 7, 7, 7, -1})},
+                               {1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(wrong(r.y, {2, 4}, {0, 5, 0, 3, 7, 7, 0, 0}) == "");
+  CHECK(wrong(r.d[0], {2, 4}, {0, 2, 0, 4, 5, 6, 0, 0}) == "");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const double other : {1.0, kInf}) {
+    const auto y =
+        run<KeepTopK>({2}, {Tensor<double>({1, 4}, {other, other, 0, nan})}, {1, 1, 1, 1}).y;
+    CHECK(y(0, 0) == other);
+    CHECK(std::isnan(y(0, 3)));
+  }
+  const Tensor<double> x({2, 3});
+  for (const Index k : {Index{0}, Index{-1}, Index{4}}) {
+    CHECK_THROWS_WITH(run<KeepTopK>({k}, {x}, {}),
+                      ContainsSubstring(text("k is ", k, ", x is [2, 3]: k must be from 1 to")));
+  }
+}
+
+TEST_CASE("step and jump_relu see the threshold through a window, and step sees nothing of x") {
+  // Thresholds 1 and 4, windows of width 1: 1.25 and 0.75 lie within, 2 and 4.5 (its end) do not.
+  const Tensor<double> x({3, 2}, {1.25, 2, 0.75, 4.5, 3, 5}), theta({2}, {1, 4});
+  const std::vector<double> dy{1, 10, 100, 1000, 10000, 100000};
+  const auto step = run<Step>({1.0}, {x, theta}, dy);
+  CHECK(wrong(step.y, {3, 2}, {1, 0, 0, 1, 1, 1}) == "");
+  CHECK(wrong(step.d[0], {3, 2}, {0, 0, 0, 0, 0, 0}) == "");
+  CHECK(wrong(step.d[1], {2}, {-101, 0}) == "");
+  const auto jump = run<JumpRelu>({1.0}, {x, theta}, dy);
+  CHECK(wrong(jump.y, {3, 2}, {1.25, 0, 0, 4.5, 3, 5}) == "");
+  CHECK(wrong(jump.d[0], {3, 2}, {1, 0, 0, 1000, 10000, 100000}) == "");
+  CHECK(wrong(jump.d[1], {2}, {-101, 0}) == "");
+  const auto wide = run<JumpRelu>({4.0}, {x, theta}, dy);  // 4 / 4 of all but the 2 of column 1
+  CHECK(wrong(wide.d[1], {2}, {-0.25 * 101, -1.0 * 101000}) == "");
+  // At the threshold itself a feature is off.
+  CHECK(run<JumpRelu>({1.0}, {Tensor<double>({1, 2}, {1, 4}), theta}, {1, 1}).y(0, 0) == 0.0);
+  CHECK_THROWS_WITH(run<Step>({0.0}, {x, theta}, dy),
+                    ContainsSubstring("bandwidth is 0, it must be above 0"));
+}

@@ -55,7 +55,7 @@ TEST_CASE("Threads change no bit of what the benchmarks' models learn") {
 }
 #else
 TEST_CASE("The training cases of the benchmarks are tested in optimised programs") {
-  CHECK(bench::cases().size() == 11);
+  CHECK(bench::cases().size() == 14);
 }
 #endif
 

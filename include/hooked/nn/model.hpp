@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/core/cuts.hpp"
 #include "hooked/core/random.hpp"
@@ -104,14 +105,18 @@ class Model
   /// at the pass's positions only, if it names any. The hooks that the model has act, unless the
   /// pass has a plan for it. Throws Error for any other pass and for a hook that never fired.
   Variable<T> forward(Pass<T>& pass, const Input& input, const RunOptions& options = {}) const {
-    return with_own_hooks(pass, [&] { return forward_here(pass, input, options); });
+    return run_within(pass, [&] { return forward_here(pass, input, options); });
   }
   /// The same of a variable on the pass's tape: gradients flow through.
   template <std::same_as<Variable<T>> X>
   requires(Function::takes_variable) Variable<T> forward(Pass<T>& pass, X input)
   const {
-    return with_own_hooks(pass, [&] { return network_(pass, input); });
+    return run_within(pass, [&] { return network_(pass, input); });
   }
+  /// Calls `forward`, which gives a Variable, as the network's own function is called by the above:
+  /// for other functions of a network.
+  template <class Forward>
+  Variable<T> run_within(Pass<T>& pass, const Forward& forward) const;
 
  protected:
   static constexpr bool takes_view = requires(const Input& x) { x.slice(0, 0, 0), x.numel(); };
@@ -126,8 +131,6 @@ class Model
  private:
   // The forward run where the pass works within this model.
   Variable<T> forward_here(Pass<T>& pass, const Input& input, const RunOptions& options) const;
-  template <class Forward>
-  Variable<T> with_own_hooks(Pass<T>& pass, const Forward& forward) const;
 
   static Index examples_of(const Input& input) {
     if constexpr (takes_view) return input.rank() == 0 ? 1 : input.size(0);
@@ -178,7 +181,7 @@ auto Model<Network>::run_with_cache(const Input& input, CacheOptions<T> options)
 
 template <class Network>
 template <class Forward>
-auto Model<Network>::with_own_hooks(Pass<T>& pass, const Forward& forward) const -> Variable<T> {
+auto Model<Network>::run_within(Pass<T>& pass, const Forward& forward) const -> Variable<T> {
   auto within = pass.within(this->parameters());
   if (this->n_hooks() == 0 || within.has_plan()) return forward();
   HookPlan<T> plan = this->plan();

@@ -15,6 +15,9 @@
 // then forward takes one more View<T> after y, and backward one more View<const T> after y.
 // An op that treats every row (batch, position) alike sets `static constexpr int row_inputs = n`:
 // its first n inputs are rows of activations, all others are parameters.
+// An op whose backward is not the slope of its forward (a straight-through estimate) adds `static
+// void straight_through(args, x..., x0..., y)` on Views of double: a function that is forward at x
+// = x0 and whose slope there is what backward gives. The gradient check takes differences of that.
 #pragma once
 
 #include <algorithm>
@@ -254,6 +257,12 @@ constexpr int row_inputs() {
     return 0;
   }
 }
+
+/// Whether backward of an op is a straight-through estimate.
+template <Op O>
+inline constexpr bool is_straight_through = requires {
+  &O::straight_through;
+};
 
 /// Whether an op keeps a tensor between forward and backward.
 template <Op O>

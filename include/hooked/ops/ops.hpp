@@ -26,6 +26,8 @@
 #include "hooked/ops/gelu.hpp"
 #include "hooked/ops/gelu_new.hpp"
 #include "hooked/ops/head_linear.hpp"
+#include "hooked/ops/jump_relu.hpp"
+#include "hooked/ops/keep_top_k.hpp"
 #include "hooked/ops/l1_norm.hpp"
 #include "hooked/ops/l2_norm.hpp"
 #include "hooked/ops/linear.hpp"
@@ -49,6 +51,7 @@
 #include "hooked/ops/sqrt.hpp"
 #include "hooked/ops/squared_error.hpp"
 #include "hooked/ops/standardize.hpp"
+#include "hooked/ops/step.hpp"
 #include "hooked/ops/subtract.hpp"
 #include "hooked/ops/sum.hpp"
 #include "hooked/ops/sum_axes.hpp"
@@ -58,22 +61,23 @@
 #include "hooked/ops/window.hpp"
 
 /// The list: `each(Op)` for every operation.
-#define HOOKED_OPS(each)                                                                         \
-  each(Abs) each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores)        \
-      each(Broadcast) each(Center) each(Clamp) each(Concat) each(CrossEntropy) each(Divide)      \
-          each(DivideBy) each(DivideRows) each(Exp) each(Extreme) each(FusedAttention)           \
-              each(FusedMlp<ReluFunction>) each(FusedMlp<GeluFunction>)                          \
-                  each(FusedMlp<GeluNewFunction>) each(FusedMlp<GeluFastFunction>)               \
-                      each(FusedMlp<SiluFunction>) each(GatherRows) each(Gelu) each(GeluNew)     \
-                          each(GeluFast) each(HeadLinear) each(L1Norm) each(L2Norm) each(Linear) \
-                              each(Log) each(LogSoftmax) each(MatMul) each(Multiply)             \
-                                  each(NumberOver) each(Power) each(Relu) each(RmsScale)         \
-                                      each(Rotary) each(Scale) each(ScaleColumns) each(Shift)    \
-                                          each(Sigmoid) each(Silu) each(SoftCap) each(Softmax)   \
-                                              each(Sqrt) each(SquaredError) each(Standardize)    \
-                                                  each(Subtract) each(Sum) each(SumAxes)         \
-                                                      each(SumHeads) each(Tanh) each(Where)      \
-                                                          each(Window)
+#define HOOKED_OPS(each)                                                                          \
+  each(Abs) each(Add) each(AddBias) each(Affine) each(AttentionMix) each(AttentionScores)         \
+      each(Broadcast) each(Center) each(Clamp) each(Concat) each(CrossEntropy) each(Divide)       \
+          each(DivideBy) each(DivideRows) each(Exp) each(Extreme) each(FusedAttention)            \
+              each(FusedMlp<ReluFunction>) each(FusedMlp<GeluFunction>)                           \
+                  each(FusedMlp<GeluNewFunction>) each(FusedMlp<GeluFastFunction>)                \
+                      each(FusedMlp<SiluFunction>) each(GatherRows) each(Gelu) each(GeluNew)      \
+                          each(GeluFast) each(HeadLinear) each(JumpRelu) each(KeepTopK)           \
+                              each(L1Norm) each(L2Norm) each(Linear) each(Log) each(LogSoftmax)   \
+                                  each(MatMul) each(Multiply) each(NumberOver) each(Power)        \
+                                      each(Relu) each(RmsScale) each(Rotary) each(Scale)          \
+                                          each(ScaleColumns) each(Shift) each(Sigmoid) each(Silu) \
+                                              each(SoftCap) each(Softmax) each(Sqrt)              \
+                                                  each(SquaredError) each(Standardize) each(Step) \
+                                                      each(Subtract) each(Sum) each(SumAxes)      \
+                                                          each(SumHeads) each(Tanh) each(Where)   \
+                                                              each(Window)
 
 namespace hooked {
 

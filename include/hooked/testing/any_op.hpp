@@ -2,6 +2,7 @@
 // for each op, and so that a mutant can be made of any op at run time.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <string>
 #include <utility>
@@ -41,6 +42,9 @@ struct AnyOp {
   std::function<void(std::size_t sample, const Views& in, View<const T> y, View<const T> saved,
                      View<const T> dy, const std::vector<Acc<T>>& gradients)>
       backward;
+  /// What backward is the slope of at x0, where that is not forward; else empty.
+  std::function<void(std::size_t sample, const Views& in, const Views& x0, View<T> y)>
+      straight_through;
 };
 
 namespace detail {
@@ -91,6 +95,11 @@ AnyOp<T> any_op(std::index_sequence<I...>) {
       O::template backward<T>(args(sample), in[I]..., y, dy, gradients[I]...);
     }
   };
+  if constexpr (is_straight_through<O> && std::same_as<T, double>) {
+    op.straight_through = [args](std::size_t sample, const Views& in, const Views& x0, View<T> y) {
+      O::straight_through(args(sample), in[I]..., x0[I]..., y);
+    };
+  }
   return op;
 }
 

@@ -4,6 +4,11 @@
 //   hooked::testing::check_op<MyOp>().check();   // throws, with every failure in the text
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
 #include "hooked/ops/op.hpp"
 #include "hooked/testing/any_op.hpp"
 #include "hooked/testing/differences.hpp"
@@ -31,6 +36,18 @@ inline void compare_scalars(const Tensor<float>& a, const Tensor<double>& b, dou
   }
 }
 
+// Forward and what backward is said to be the slope of.
+inline void compare_stated(const Tensor<double>& y, const Tensor<double>& stated,
+                           const std::string& label, GradReport& report) {
+  for (Index k = 0; k < y.numel(); ++k) {
+    const double a = y.data()[k], b = stated.data()[k];
+    if (std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(b))) continue;
+    report.failures.push_back(text(label, ": output at ", position_text(k, y.shape()), " is ", a,
+                                   ", straight_through() says ", b));
+    return;
+  }
+}
+
 inline void check_sample(const AnyOp<double>& op, const AnyOp<float>& op_float, std::size_t sample,
                          const GradOptions& options, GradReport& report) {
   const OpRun<double> run(op, sample);
@@ -40,8 +57,14 @@ inline void check_sample(const AnyOp<double>& op, const AnyOp<float>& op_float, 
   if (options.stop_at_first && !report.ok()) return;
 
   const auto f = [&](const std::vector<Tensor<double>>& x, View<double> y) {
-    copy<double>(run.run_forward(x).y, y);
+    if (!op.straight_through) return copy<double>(run.run_forward(x).y, y);
+    op.straight_through(sample, {x.begin(), x.end()}, {run.x().begin(), run.x().end()}, y);
   };
+  if (op.straight_through) {
+    Tensor<double> stated(run.y().shape());
+    f(run.x(), stated);
+    compare_stated(run.y(), stated, run.label(), report);
+  }
   CentralDifferences(f, run.x(), run.dy(), options, report).compare(run.gradients(), run.label());
   if (options.stop_at_first && !report.ok()) return;
 
@@ -81,7 +104,8 @@ inline GradReport check_op(const AnyOp<double>& op, const AnyOp<float>& op_float
 /// Checks `O` on each of its samples, with random inputs and a random cotangent dy (the sum of the
 /// outputs would miss, for one, a softmax whose backward returns zero):
 ///  - J^T dy against central differences in double: element by element for small inputs, as
-///    <dy, J v> = <J^T dy, v> for random v in large ones;
+///    <dy, J v> = <J^T dy, v> for random v in large ones; of a straight-through estimate, those of
+///    the function that the op states, which must be forward at the point itself;
 ///  - outputs and gradients written whole, in memory that held NaN; the same bits on repeat;
 ///  - backward linear in dy, adding to what a gradient holds already, and giving the same bits for
 ///    an input whose gradient alone is wanted;

@@ -60,8 +60,9 @@ class MutantMaker {
     edit_gradient(input, "is 1.001 times too large",
                   [](Tensor<T>& g, const Tensors&) { g.array() *= T(1.001); });
     edit_gradient(input, "counts twice", [](Tensor<T>& g, const Tensors&) { g.array() *= T(2); });
-    edit_gradient(input, "has the wrong sign",
-                  [](Tensor<T>& g, const Tensors&) { g.array() *= T(-1); });
+    edit_gradient(input, "has the wrong sign", [](Tensor<T>& g, const Tensors&) {
+      g.array() = T(0) - g.array();  // which of 0 is 0
+    });
     edit_gradient(input, "is in reverse order", [](Tensor<T>& g, const Tensors&) {
       std::reverse(g.data(), g.data() + g.numel());
     });
