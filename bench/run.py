@@ -53,6 +53,7 @@ CASES = (
     "medium_prefill",
     "medium_generate",
     "attention_only_train",
+    "encoder_decoder",
 )
 PEERS = {
     "transformer_lens": ["transformer_lens_peer.py"],
@@ -221,7 +222,7 @@ class Driver:
             starts.append(ours.startup_ms)
         ours.startup_ms = statistics.median(starts)
         present["products"] = self.steps(case, "products")
-        if facts["work"] == "train" and self.threads > 1:
+        if facts["work"].startswith("train") and self.threads > 1:
             present["ours_one_thread"] = self.steps(case, "ours_one_thread")
         if (BUILD / "steps_blas").exists():
             present["ours_blas"] = self.steps(case, "ours_blas")
@@ -281,7 +282,7 @@ class Driver:
         peers = {name: ms(name) for name in self.peers if name in present}
         rate = present["products"].values[0] / (1e-3 * present["products"].median())
         startup = {n: round(p.startup_ms, 1) for n, p in present.items() if n != "products"}
-        if facts["work"] == "train":
+        if facts["work"].startswith("train"):
             startup["ours_first_step"] = round(ours.startup_ms - 2 * ours.median(), 1)
         return {
             "case": case,

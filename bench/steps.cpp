@@ -18,12 +18,14 @@
 #include "hooked/hooked.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/io/npz.hpp"
+#include "hooked/nn/encoder_decoder.hpp"
 #include "hooked/nn/generate.hpp"
 #include "hooked/nn/key_value_cache.hpp"
 
 namespace {
 
 using bench::Case;
+using bench::PairsCase;
 using bench::Work;
 using Clock = std::chrono::steady_clock;
 using hooked::Index;
@@ -70,7 +72,8 @@ class Stopwatch {
   std::vector<double> times_, values_;
 };
 
-void train(const Case& c, hooked::Transformer<float>& model, int threads) {
+template <class Case, class Model>
+void train(const Case& c, Model& model, int threads) {
   hooked::train(
       model, c.data,
       {.optimizer = c.optimizer, .steps = 1'000'000'000, .progress = false, .threads = threads},
@@ -149,6 +152,11 @@ void run(const Case& c, int threads) {
   }
 }
 
+void run(const PairsCase& c, int threads) {
+  hooked::EncoderDecoder<float> model(c.config, hooked::Seed{0});
+  train(c, model, threads);
+}
+
 /// What the machine's own products reach: [1024, 512] by [512, 512], one on every thread.
 constexpr Index kRows = 1024, kInner = 512;
 void products(int threads) {
@@ -162,19 +170,35 @@ void products(int threads) {
   });
 }
 
-void write(const Case& c, const std::filesystem::path& folder) {
-  hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
-  hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
-  constexpr const char* kWork[] = {"train", "forward", "cache", "patching", "prefill", "generate"};
+template <class Case>
+void write_facts(const Case& c, const char* work, const std::vector<hooked::Token>& positions,
+                 const std::filesystem::path& folder) {
   hooked::save_json(folder / "case.json",
                     nlohmann::ordered_json{{"name", c.name},
-                                           {"work", kWork[static_cast<int>(c.work)]},
-                                           {"positions", c.data.positions},
+                                           {"work", work},
+                                           {"positions", positions},
                                            {"lr", c.optimizer.lr},
                                            {"weight_decay", c.optimizer.weight_decay},
                                            {"betas", c.optimizer.betas},
                                            {"eps", c.optimizer.eps},
                                            {"flops", bench::flops(c)}});
+}
+void write(const Case& c, const std::filesystem::path& folder) {
+  hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
+  hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
+  constexpr const char* kWork[] = {"train", "forward", "cache", "patching", "prefill", "generate"};
+  write_facts(c, kWork[static_cast<int>(c.work)], c.data.positions, folder);
+}
+void write(const PairsCase& c, const std::filesystem::path& folder) {
+  hooked::save_model(hooked::EncoderDecoder<float>(c.config, hooked::Seed{0}), folder);
+  hooked::save_json(folder / "config.json",
+                    nlohmann::ordered_json{{"n_heads", c.config.n_heads}, {"eps", c.config.eps}});
+  hooked::save_npz(folder / "batch.npz", {{"source", c.data.source},
+                                          {"target", c.data.target},
+                                          {"labels", c.data.labels},
+                                          {"source_mask", c.data.source_mask},
+                                          {"target_mask", c.data.target_mask}});
+  write_facts(c, "train_pairs", {}, folder);
 }
 
 }  // namespace
@@ -190,11 +214,15 @@ int main(int argc, char** argv) {
   const std::string name = option("--case", ""), folder = option("--write", "");
   const int threads = std::stoi(option("--threads", "1"));
   if (name == "products") return products(threads), 0;
-  for (const Case& c : bench::cases()) {
-    if (c.name != name) continue;
-    folder.empty() ? run(c, threads) : write(c, folder);
-    return 0;
-  }
+  const auto did = [&](const auto& cases) {
+    for (const auto& c : cases) {
+      if (c.name != name) continue;
+      folder.empty() ? run(c, threads) : write(c, folder);
+      return true;
+    }
+    return false;
+  };
+  if (did(bench::cases()) || did(bench::pairs_cases())) return 0;
   std::cerr << "steps: there is no case \"" << name << "\"\n";
   return 2;
 }

@@ -21,9 +21,10 @@ from safetensors.numpy import load_file
 class Case:
     """A model, its batch, and what is to be done with them."""
 
-    work: str  # "train", "forward", "cache", "patching", "prefill" or "generate"
+    work: str  # "train", "forward", "cache", "patching", "prefill", "generate" or "train_pairs"
     config: dict  # HookedTransformerConfig's keys
     weights: dict[str, np.ndarray]  # under HookedTransformer's names
+    batch: dict[str, np.ndarray]  # of "train_pairs": source, target, their masks, and labels
     tokens: np.ndarray  # [batch, pos]
     labels: np.ndarray  # [batch, the number of positions]
     positions: list[int]  # where the loss is read
@@ -54,14 +55,16 @@ def parser() -> argparse.ArgumentParser:
 
 def load(folder: Path) -> Case:
     facts = json.loads((folder / "case.json").read_text())
-    batch = np.load(folder / "batch.npz")
+    batch = dict(np.load(folder / "batch.npz"))
+    tokens = batch["tokens" if "tokens" in batch else "target"]
     return Case(
         work=facts["work"],
         config=json.loads((folder / "config.json").read_text()),
         weights=load_file(folder / "model.safetensors"),
-        tokens=batch["tokens"],
+        batch=batch,
+        tokens=tokens,
         labels=batch["labels"],
-        positions=facts["positions"] or list(range(batch["tokens"].shape[1])),
+        positions=facts["positions"] or list(range(tokens.shape[1])),
         lr=facts["lr"],
         betas=tuple(facts["betas"]),
         eps=facts["eps"],

@@ -3,6 +3,7 @@
 
 #include "bench/cases.hpp"
 #include "catch.hpp"
+#include "hooked/nn/encoder_decoder.hpp"
 #include "hooked/testing/alloc_guard.hpp"
 #include "hooked/testing/bits.hpp"
 #include "hooked/train/train.hpp"
@@ -16,19 +17,33 @@ struct TellStep {
   void on_step(const StepInfo& info) { call(info); }
 };
 
-Transformer<float> trained(const bench::Case& c, int steps, int threads,
-                           const std::function<void(const StepInfo&)>& on_step) {
-  Transformer<float> model(c.config, Seed{0});
+Transformer<float> model_of(const bench::Case& c) { return Transformer<float>(c.config, Seed{0}); }
+EncoderDecoder<float> model_of(const bench::PairsCase& c) {
+  return EncoderDecoder<float>(c.config, Seed{0});
+}
+
+template <class Case>
+auto trained(const Case& c, int steps, int threads,
+             const std::function<void(const StepInfo&)>& on_step) {
+  auto model = model_of(c);
   train(model, c.data,
         {.optimizer = c.optimizer, .steps = steps, .progress = false, .threads = threads},
         TellStep{on_step});
   return model;
 }
 
+/// Calls `f` with every case that is trained.
+template <class F>
+void for_each_training_case(const F& f) {
+  for (const bench::Case& c : bench::cases()) {
+    if (c.work == bench::Work::train) f(c);
+  }
+  for (const bench::PairsCase& c : bench::pairs_cases()) f(c);
+}
+
 TEST_CASE("No training case of the benchmarks calls the heap from its second step on") {
   if (!testing::AllocGuard::counting()) return;
-  for (const bench::Case& c : bench::cases()) {
-    if (c.work != bench::Work::train) continue;
+  for_each_training_case([](const auto& c) {
     CAPTURE(c.name);
     const testing::AllocGuard guard;
     std::array<long, 4> calls{};
@@ -38,12 +53,11 @@ TEST_CASE("No training case of the benchmarks calls the heap from its second ste
     CHECK(calls[0] > 0);
     CHECK(calls[1] == calls[0]);
     CHECK(calls[3] == calls[1]);
-  }
+  });
 }
 
 TEST_CASE("Threads change no bit of what the benchmarks' models learn") {
-  for (const bench::Case& c : bench::cases()) {
-    if (c.work != bench::Work::train) continue;
+  for_each_training_case([](const auto& c) {
     const auto nothing = [](const StepInfo&) {};
     const auto one = trained(c, 2, 1, nothing);
     for (const int threads : {2, 3, 4, 8}) {
@@ -51,7 +65,7 @@ TEST_CASE("Threads change no bit of what the benchmarks' models learn") {
       CHECK(testing::bit_difference(trained(c, 2, threads, nothing).parameters().slab(),
                                     one.parameters().slab()) == "");
     }
-  }
+  });
 }
 #else
 TEST_CASE("The training cases of the benchmarks are tested in optimised programs") {
