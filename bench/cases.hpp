@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "hooked/nn/config.hpp"
+#include "hooked/nn/encoder_decoder_config.hpp"
 #include "hooked/nn/sparse_autoencoder.hpp"
 #include "hooked/train/dataset.hpp"
 #include "hooked/train/options.hpp"
+#include "hooked/train/sequence_pairs.hpp"
 
 namespace bench {
 
@@ -29,7 +31,6 @@ enum class Work {
              // layer and position in turn
   prefill,   // a prompt is read into a cache of keys and values, for the logits after it
   generate,  // the likeliest token again and again after the first wanted position, with a cache
-  sparse_autoencoder,  // as train, of a sparse autoencoder on rows of activations
 };
 
 struct Case {
@@ -38,9 +39,23 @@ struct Case {
   hooked::TransformerConfig config;
   hooked::Dataset data;  // the batch; probes have no labels
   hooked::AdamW optimizer = {.lr = 1e-3, .weight_decay = 1.0, .betas = {0.9, 0.98}};
-  hooked::SparseAutoencoderOptions sae = {};  // and what it learns, of Work::sparse_autoencoder
-  Tensor<float> rows = {};
-  double sparsity = 0.0;
+};
+
+/// The same of an encoder-decoder, which is trained.
+struct PairsCase {
+  std::string name;
+  hooked::EncoderDecoderConfig config;
+  hooked::SequencePairs data;
+  hooked::AdamW optimizer = {.lr = 1e-3, .weight_decay = 1.0};
+};
+
+/// The same of a sparse autoencoder, on rows of activations: ReLU and L1.
+struct RowsCase {
+  std::string name;
+  hooked::SparseAutoencoderOptions sae;
+  Tensor<float> rows;
+  double sparsity;
+  hooked::AdamW optimizer = {.lr = 1e-3, .weight_decay = 0.0};
 };
 
 /// Every (a, b) drawn from p x p, "a b =", to be answered by (a + b) mod p at "=".
@@ -146,14 +161,41 @@ inline Tensor<float> sparse_rows(Index rows, Index width) {
   return x;
 }
 
-/// ReLU and L1, with Adam: AdamW without weight decay.
-inline Case sparse_autoencoder(Index rows) {
-  Case c{.name = "sparse_autoencoder", .work = Work::sparse_autoencoder};
-  c.optimizer = {.lr = 1e-3, .weight_decay = 0.0};
-  c.sae = {.d_in = 256, .d_sae = 1024};
-  c.rows = sparse_rows(rows, 256);
-  c.sparsity = 1e-4;
-  return c;
+inline std::vector<RowsCase> rows_cases() {
+  return {{"sparse_autoencoder", {.d_in = 256, .d_sae = 1024}, sparse_rows(4096, 256), 1e-4}};
+}
+
+/// "B a + b E" and "B a C b E" with numbers below 100, to be answered by "B a+b E" and "B ab E":
+/// sums and concatenations. Numbers up to 198 are tokens; digits are cut from the left, as long as
+/// there is a token. Padded to 8 tokens.
+inline hooked::SequencePairs sums_and_concatenations(Index examples) {
+  constexpr Token kPadding = 0, kBegin = 1, kEnd = 2, kConcatenate = 3, kPlus = 4, kZero = 5;
+  Tensor<Token> source({examples, 8}, kPadding), text({examples, 9}, kPadding);
+  hooked::Random random(hooked::Seed{0}, "sums and concatenations");
+  for (Index i = 0; i < examples; ++i) {
+    const Index a = random.below(100), b = random.below(100);
+    const bool adds = random.below(2) == 0;
+    const Token words[] = {kBegin, static_cast<Token>(kZero + a), adds ? kPlus : kConcatenate,
+                           static_cast<Token>(kZero + b), kEnd};
+    std::copy(words, words + 5, &source(i, 0));
+    const std::string digits = adds ? std::to_string(a + b) : std::to_string(a) + std::to_string(b);
+    Index end = 0;
+    text(i, end++) = kBegin;
+    for (std::size_t at = 0; at < digits.size();) {
+      std::size_t length = digits[at] == '0' ? 1 : std::min<std::size_t>(3, digits.size() - at);
+      while (std::stoi(digits.substr(at, length)) > 198) --length;
+      text(i, end++) = static_cast<Token>(kZero + std::stoi(digits.substr(at, length)));
+      at += length;
+    }
+    text(i, end) = kEnd;
+  }
+  return hooked::sequence_pairs(source, text, kPadding);
+}
+
+inline std::vector<PairsCase> pairs_cases() {
+  return {{"encoder_decoder",
+           {.d_model = 256, .n_heads = 4, .d_mlp = 1024, .d_vocab = 204, .n_ctx = 8},
+           sums_and_concatenations(512)}};
 }
 
 inline std::vector<Case> cases() {
@@ -217,7 +259,6 @@ inline std::vector<Case> cases() {
       {"medium_prefill", Work::prefill, medium, prompt(64, 62, 1000)},
       {"medium_generate", Work::generate, medium, prompt(64, 15, 1000)},
       {"attention_only_train", Work::train, attention_only, text(16, 128, 1000)},
-      sparse_autoencoder(4096),
   };
 }
 
@@ -235,9 +276,6 @@ inline Index distinct_rows(const Tensor<Token>& tokens) {
 /// mask lets through, and in a patched run only what lies behind the patch. Training takes three
 /// times the forward run's.
 inline double flops(const Case& c) {
-  if (c.work == Work::sparse_autoencoder) {  // two products forward, three back: rows have no slope
-    return 5 * 2.0 * static_cast<double>(c.rows.size(0) * c.sae.d_in * c.sae.d_sae);
-  }
   const auto& m = c.config;
   const Index length = c.data.tokens.size(1);
   const Index batch = c.work == Work::patching ? 1 : c.data.tokens.size(0);
@@ -274,6 +312,37 @@ inline double flops(const Case& c) {
     for (Index p = 0; p < length; ++p) sum += run(l, p);
   }
   return sum;
+}
+
+/// The same of a sparse autoencoder: two products forward, three back, for rows have no slope.
+inline double flops(const RowsCase& c) {
+  return 5 * 2.0 * static_cast<double>(c.rows.size(0) * c.sae.d_in * c.sae.d_sae);
+}
+
+/// The same of an encoder-decoder of one layer each: padding is left out, too.
+inline double flops(const PairsCase& c) {
+  const auto m = c.config.resolved();
+  const auto count = [](const Tensor<std::uint8_t>& mask) {
+    return static_cast<Index>(std::count(mask.data(), mask.data() + mask.numel(), 1));
+  };
+  const Index from = count(c.data.source_mask), to = count(c.data.target_mask);
+  const Index d_attn = m.n_heads * m.d_head, projection = m.d_model * d_attn;
+  Index pairs = 0, across = 0;  // of query and key: encoder and decoder with themselves, both
+  for (Index b = 0; b < c.data.size(); ++b) {
+    const auto tokens = [&](const Tensor<std::uint8_t>& mask) {
+      return static_cast<Index>(std::count(&mask(b, 0), &mask(b, 0) + mask.size(1), 1));
+    };
+    const Index keys = tokens(c.data.source_mask), queries = tokens(c.data.target_mask);
+    pairs += keys * keys + queries * (queries + 1) / 2;
+    across += queries * keys;
+  }
+  const Index mlp = 2 * m.d_model * m.d_mlp;
+  const Index encoder =
+      3 * projection * std::min(from, distinct_rows(c.data.source)) + from * (projection + mlp);
+  const Index decoder = 3 * projection * std::min(to, distinct_rows(c.data.target)) +
+                        to * (3 * projection + mlp + m.d_model * m.d_vocab_target) +
+                        2 * from * projection;
+  return 6.0 * static_cast<double>(encoder + decoder + 2 * (pairs + across) * d_attn);
 }
 
 }  // namespace bench

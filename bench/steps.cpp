@@ -18,6 +18,7 @@
 #include "hooked/hooked.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/io/npz.hpp"
+#include "hooked/nn/encoder_decoder.hpp"
 #include "hooked/nn/generate.hpp"
 #include "hooked/nn/key_value_cache.hpp"
 #include "hooked/nn/sparse_autoencoder.hpp"
@@ -26,6 +27,8 @@
 namespace {
 
 using bench::Case;
+using bench::PairsCase;
+using bench::RowsCase;
 using bench::Work;
 using Clock = std::chrono::steady_clock;
 using hooked::Index;
@@ -72,6 +75,7 @@ class Stopwatch {
   std::vector<double> times_, values_;
 };
 
+template <class Case>
 hooked::TrainOptions endless(const Case& c, int threads) {
   return {.optimizer = c.optimizer, .steps = 1'000'000'000, .progress = false, .threads = threads};
 }
@@ -102,20 +106,12 @@ void probe(const std::vector<double>& values, F work) {
 }
 
 void run(const Case& c, int threads) {
-  if (c.work == Work::sparse_autoencoder) {
-    hooked::SparseAutoencoder<float> sae(c.sae, hooked::Seed{0});
-    hooked::train(sae, c.rows, hooked::SparseAutoencoderLoss{.sparsity = c.sparsity},
-                  endless(c, threads), Stopwatch());
-    return;
-  }
   hooked::Transformer<float> model(c.config, hooked::Seed{0});
   const auto& tokens = c.data.tokens;
   const auto& labels = c.data.labels;
   switch (c.work) {
     case Work::train:
       hooked::train(model, c.data, endless(c, threads), Stopwatch());
-      return;
-    case Work::sparse_autoencoder:
       return;
     case Work::forward:
       return probe({loss_of(model(tokens), labels)},
@@ -157,6 +153,17 @@ void run(const Case& c, int threads) {
   }
 }
 
+void run(const PairsCase& c, int threads) {
+  hooked::EncoderDecoder<float> model(c.config, hooked::Seed{0});
+  hooked::train(model, c.data, endless(c, threads), Stopwatch());
+}
+
+void run(const RowsCase& c, int threads) {
+  hooked::SparseAutoencoder<float> sae(c.sae, hooked::Seed{0});
+  hooked::train(sae, c.rows, hooked::SparseAutoencoderLoss{.sparsity = c.sparsity},
+                endless(c, threads), Stopwatch());
+}
+
 /// What the machine's own products reach: [1024, 512] by [512, 512], one on every thread.
 constexpr Index kRows = 1024, kInner = 512;
 void products(int threads) {
@@ -170,26 +177,41 @@ void products(int threads) {
   });
 }
 
+/// case.json, with `more` of this kind of case.
+template <class Case>
+void write_facts(const Case& c, const char* work, const nlohmann::ordered_json& more,
+                 const std::filesystem::path& folder) {
+  nlohmann::ordered_json facts{{"name", c.name},
+                               {"work", work},
+                               {"lr", c.optimizer.lr},
+                               {"weight_decay", c.optimizer.weight_decay},
+                               {"betas", c.optimizer.betas},
+                               {"eps", c.optimizer.eps},
+                               {"flops", bench::flops(c)}};
+  facts.update(more);
+  hooked::save_json(folder / "case.json", facts);
+}
 void write(const Case& c, const std::filesystem::path& folder) {
-  if (c.work == Work::sparse_autoencoder) {
-    hooked::save_model(hooked::SparseAutoencoder<float>(c.sae, hooked::Seed{0}), folder);
-    hooked::save_npz(folder / "batch.npz", {{"rows", c.rows}});
-  } else {
-    hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
-    hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
-  }
-  constexpr const char* kWork[] = {"train",    "forward",           "cache", "patching", "prefill",
-                                   "generate", "sparse_autoencoder"};
-  hooked::save_json(folder / "case.json",
-                    nlohmann::ordered_json{{"name", c.name},
-                                           {"work", kWork[static_cast<int>(c.work)]},
-                                           {"positions", c.data.positions},
-                                           {"lr", c.optimizer.lr},
-                                           {"weight_decay", c.optimizer.weight_decay},
-                                           {"betas", c.optimizer.betas},
-                                           {"eps", c.optimizer.eps},
-                                           {"sparsity", c.sparsity},
-                                           {"flops", bench::flops(c)}});
+  hooked::save_model(hooked::Transformer<float>(c.config, hooked::Seed{0}), folder);
+  hooked::save_npz(folder / "batch.npz", {{"tokens", c.data.tokens}, {"labels", c.data.labels}});
+  constexpr const char* kWork[] = {"train", "forward", "cache", "patching", "prefill", "generate"};
+  write_facts(c, kWork[static_cast<int>(c.work)], {{"positions", c.data.positions}}, folder);
+}
+void write(const PairsCase& c, const std::filesystem::path& folder) {
+  hooked::save_model(hooked::EncoderDecoder<float>(c.config, hooked::Seed{0}), folder);
+  hooked::save_json(folder / "config.json",
+                    nlohmann::ordered_json{{"n_heads", c.config.n_heads}, {"eps", c.config.eps}});
+  hooked::save_npz(folder / "batch.npz", {{"source", c.data.source},
+                                          {"target", c.data.target},
+                                          {"labels", c.data.labels},
+                                          {"source_mask", c.data.source_mask},
+                                          {"target_mask", c.data.target_mask}});
+  write_facts(c, "train_pairs", nlohmann::ordered_json::object(), folder);
+}
+void write(const RowsCase& c, const std::filesystem::path& folder) {
+  hooked::save_model(hooked::SparseAutoencoder<float>(c.sae, hooked::Seed{0}), folder);
+  hooked::save_npz(folder / "batch.npz", {{"rows", c.rows}});
+  write_facts(c, "train_rows", {{"sparsity", c.sparsity}}, folder);
 }
 
 }  // namespace
@@ -205,11 +227,15 @@ int main(int argc, char** argv) {
   const std::string name = option("--case", ""), folder = option("--write", "");
   const int threads = std::stoi(option("--threads", "1"));
   if (name == "products") return products(threads), 0;
-  for (const Case& c : bench::cases()) {
-    if (c.name != name) continue;
-    folder.empty() ? run(c, threads) : write(c, folder);
-    return 0;
-  }
+  const auto did = [&](const auto& cases) {
+    for (const auto& c : cases) {
+      if (c.name != name) continue;
+      folder.empty() ? run(c, threads) : write(c, folder);
+      return true;
+    }
+    return false;
+  };
+  if (did(bench::cases()) || did(bench::pairs_cases()) || did(bench::rows_cases())) return 0;
   std::cerr << "steps: there is no case \"" << name << "\"\n";
   return 2;
 }

@@ -21,18 +21,19 @@ from safetensors.numpy import load_file
 class Case:
     """A model, its batch, and what is to be done with them."""
 
-    work: str  # "train", "forward", "cache", "patching", "prefill", "generate", "sparse_autoencoder"
+    # "train", "forward", "cache", "patching", "prefill", "generate", "train_pairs" or "train_rows"
+    work: str
     config: dict  # HookedTransformerConfig's keys
     weights: dict[str, np.ndarray]  # under HookedTransformer's names
-    tokens: np.ndarray  # [batch, pos]
+    batch: dict[str, np.ndarray]  # all of it: of "train_pairs" source, target, their masks and labels
+    tokens: np.ndarray  # [batch, pos]; [0, 0] where the model reads none
     labels: np.ndarray  # [batch, the number of positions]
     positions: list[int]  # where the loss is read
     lr: float
     betas: tuple[float, float]
     eps: float
     weight_decay: float
-    rows: np.ndarray  # [row, d_in]; of a sparse autoencoder alone, which has no config and no tokens
-    sparsity: float
+    sparsity: float  # of "train_rows"
 
     @property
     def all_positions(self) -> bool:
@@ -57,20 +58,21 @@ def parser() -> argparse.ArgumentParser:
 def load(folder: Path) -> Case:
     facts = json.loads((folder / "case.json").read_text())
     batch = dict(np.load(folder / "batch.npz"))
-    config, tokens = folder / "config.json", batch.get("tokens", np.zeros((0, 0), np.int32))
+    none = np.zeros((0, 0), np.int32)
+    config, tokens = folder / "config.json", batch.get("tokens", none)
     return Case(
         work=facts["work"],
         config=json.loads(config.read_text()) if config.exists() else {},
         weights=load_file(folder / "model.safetensors"),
+        batch=batch,
         tokens=tokens,
-        labels=batch.get("labels", np.zeros((0, 0), np.int32)),
-        positions=facts["positions"] or list(range(tokens.shape[1])),
+        labels=batch.get("labels", none),
+        positions=facts.get("positions") or list(range(tokens.shape[1])),
         lr=facts["lr"],
         betas=tuple(facts["betas"]),
         eps=facts["eps"],
         weight_decay=facts["weight_decay"],
-        rows=batch.get("rows", np.zeros((0, 0), np.float32)),
-        sparsity=facts["sparsity"],
+        sparsity=facts.get("sparsity", 0.0),
     )
 
 

@@ -8,14 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import common
-
-
-def linear(weight: np.ndarray, bias: np.ndarray) -> nn.Linear:
-    """x @ weight + bias, weight being [in, out]."""
-    result = nn.Linear(*weight.shape)
-    result.weight.data = torch.from_numpy(weight.T.copy())
-    result.bias.data = torch.from_numpy(bias.copy())
-    return result
+from torch_encoder_decoder import EncoderDecoder, batch_of, linear
 
 
 class Block(nn.Module):
@@ -127,19 +120,24 @@ def main() -> None:
     torch.set_flush_denormal(True)
     torch.set_num_threads(arguments.threads)
     case = common.load(arguments.data)
-    if case.work not in ("train", "forward", "sparse_autoencoder"):
+    if case.work not in ("train", "forward", "train_pairs", "train_rows"):
         common.unsupported()
     compiled = torch.compile if arguments.compile else lambda f: f
-    is_sae = case.work == "sparse_autoencoder"
-    model = SparseAutoencoder(case) if is_sae else Transformer(case)
-    rows = torch.from_numpy(case.rows)
-    tokens = torch.from_numpy(case.tokens).long()
-    labels = torch.from_numpy(case.labels).long()
+    if case.work == "train_rows":
+        model = SparseAutoencoder(case)
+        rows = torch.from_numpy(case.batch["rows"])
+    elif case.work == "train_pairs":
+        model = EncoderDecoder(case)
+        tokens, labels = batch_of(case)
+    else:
+        model = Transformer(case)
+        tokens = torch.from_numpy(case.tokens).long()
+        labels = torch.from_numpy(case.labels).long()
 
     def loss_of(logits: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+        return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-1)
 
-    if case.work in ("train", "sparse_autoencoder"):
+    if case.work != "forward":
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=case.lr,
@@ -148,7 +146,9 @@ def main() -> None:
             weight_decay=case.weight_decay,
             fused=True,
         )
-        forward = compiled(lambda: model(rows) if is_sae else loss_of(model(tokens)))
+        forward = compiled(
+            lambda: model(rows) if case.work == "train_rows" else loss_of(model(tokens))
+        )
 
         def step() -> float:
             loss = forward()

@@ -29,6 +29,8 @@ def main() -> None:
     arguments = common.parser().parse_args()
     torch.set_num_threads(arguments.threads)
     case = common.load(arguments.data)
+    if case.work in ("train_pairs", "train_rows"):
+        common.unsupported()
     model = HookedTransformer(HookedTransformerConfig.from_dict({**case.config, "device": "cpu"}))
     model.load_state_dict({name: torch.from_numpy(w) for name, w in case.weights.items()})
     tokens = torch.from_numpy(case.tokens).long()

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <filesystem>
 #include <hooked/hooked.hpp>
+#include <hooked/nn/encoder_decoder.hpp>
+#include <hooked/train/sequence_pairs.hpp>
 #include <iostream>
 
 #include "cookbook.hpp"
@@ -151,6 +153,38 @@ void seeds(const hooked::Dataset& data) {
   check(!same_bits(a, c), "another seed, another model");
 }
 
+void encoder_decoder() {
+  // [encoder_decoder]
+  // Three letters (3, 4, 5, ...) and the same backwards: "begin c b a end". 0 is padding.
+  const hooked::Token begin = 1, end = 2;
+  hooked::Tensor<hooked::Token> source({512, 4}), text({512, 6});
+  for (int i = 0; i < 512; ++i) {
+    const int letters[] = {3 + i / 64, 3 + i / 8 % 8, 3 + i % 8};
+    text(i, 0) = begin, text(i, 4) = end;
+    for (int p = 0; p < 3; ++p) source(i, p) = text(i, 3 - p) = letters[p];
+  }
+  const auto data = hooked::sequence_pairs(source, text, 0);  // targets, labels and masks of it
+  const auto [seen, held_out] = hooked::split(data, 400, hooked::Seed{0});
+  hooked::EncoderDecoder<float> model({.d_model = 32, .n_heads = 4, .d_vocab = 11, .n_ctx = 6});
+  hooked::train(model, seen,
+                {.optimizer = hooked::AdamW{.lr = 3e-3}, .epochs = 40, .batch_size = 50});
+  std::cout << "accuracy " << hooked::evaluate(model, held_out).accuracy << "\n";
+
+  // Where in the source does each target token look? [batch, head, target, source]
+  const auto cache =
+      model.run_with_cache(held_out.input(), {.names = {"*.cross_attn.hook_pattern"}}).cache;
+  std::cout << cache["decoder.0.cross_attn.hook_pattern"].select(0, 0) << "\n";
+  // What does it say of one source?
+  const hooked::Tensor<hooked::Token> one({1, 3}, {7, 4, 9}), from({1, 1}, {begin});
+  const auto said = hooked::generate(model, one, from,
+                                     {.max_new_tokens = 5, .do_sample = false, .eos_token = end});
+  // [end]
+  check(hooked::evaluate(model, held_out).accuracy > 0.95, "it learnt to reverse");
+  check(cache["decoder.0.cross_attn.hook_pattern"].shape() == hooked::Shape{112, 4, 5, 4},
+        "a pattern for each target token");
+  check(said.size(1) == 5 && said(0, 1) == 9 && said(0, 3) == 7, "it reverses one");
+}
+
 }  // namespace
 
 void train_things() {
@@ -161,4 +195,5 @@ void train_things() {
   weights(largest_digit(), digits());
   checkpoints(digits());
   seeds(digits());
+  encoder_decoder();
 }

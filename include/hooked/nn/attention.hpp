@@ -109,8 +109,10 @@ class Attention {
   }
 
   /// Inputs [batch, pos, d_model], or [batch, pos, head, d_model] where every head has its own.
-  /// Of `stream`, which they come from, visibility and wanted positions count; if some are wanted,
-  /// the queries stand there alone, and so does the result.
+  /// Of `stream`, which keys and values come from, visibility and wanted positions count; if some
+  /// are wanted, the queries stand there alone, and so does the result. An attention that is not
+  /// causal takes queries of another stream, of any length (cross-attention). Without key and value
+  /// inputs, the keys and values are those that `stream.past` has.
   Variable<T> operator()(Pass<T>& pass, Variable<T> query_input, Variable<T> key_input,
                          Variable<T> value_input, const Stream<T>& stream) const {
     const Placed placed(pass.tape(), place_);
@@ -119,20 +121,25 @@ class Attention {
     scores.mask.query_position = query_positions(pass, stream, first, length_of(query_input));
     scores.mask.key_visible = stream.visible;
     auto q = pass.at(hook_q_, project(pass, query_input, W_Q_, b_Q_, heads_));
-    auto k = pass.at(hook_k_, project(pass, key_input, W_K_, b_K_, kept_heads_));
-    auto v = pass.at(hook_v_, project(pass, value_input, W_V_, b_V_, kept_heads_));
+    Variable<T> k, v;
+    if (key_input) {
+      k = pass.at(hook_k_, project(pass, key_input, W_K_, b_K_, kept_heads_));
+      v = pass.at(hook_v_, project(pass, value_input, W_V_, b_V_, kept_heads_));
+    }
     if (rotation_) {
       const Index length = length_of(k);
       q = pass.at(hook_rot_q_, (*rotation_)(q, stream, stream.wanted, first, length));
       k = pass.at(hook_rot_k_, (*rotation_)(k, stream, {}, first, length));
     }
-    if (stream.past != nullptr) std::tie(k, v) = stream.past->extended(k, v);
+    if (stream.past != nullptr) {
+      std::tie(k, v) = key_input ? stream.past->extended(k, v) : stream.past->known(pass.tape());
+    }
     // Backward of capped scores needs the scores, which the fused op does not keep; and a cache's
     // sequences do not lie one behind the other.
     const bool in_stages =
         pass.looks_at(hook_attn_scores_, hook_pattern_) || scores.cap > 0 || stream.past != nullptr;
-    const auto z =
-        pass.at(hook_z_, in_stages ? staged(pass, q, k, v, scores) : fused(q, k, v, scores));
+    auto z = pass.at(hook_z_, in_stages ? staged(pass, q, k, v, scores) : fused(q, k, v, scores));
+    if (stream.kept != nullptr) z = stream.kept->of(z);
     if (pass.looks_at(hook_result_)) {
       const auto result = pass.at(hook_result_, record<HeadLinear>({}, z, pass.unpacked(W_O_)));
       return record<AddBias>({}, record<SumHeads>({}, result), pass[b_O_]);

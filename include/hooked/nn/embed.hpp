@@ -30,6 +30,7 @@ struct EmbedOptions {
   Index d_model = 0;
   Index n_ctx = 0;                                                // the longest sequence
   PositionalEmbedding positions = PositionalEmbedding::standard;  ///< where tokens stand
+  std::optional<ParameterId> shared = {};  ///< another embedding's W_E, in place of its own
 };
 
 /// resid[b, p] = W_E[token[b, p]] + W_pos[position[b, p]]. A position of Padding::kNone adds
@@ -47,7 +48,7 @@ class Embed {
     detail::check_size(b, "d_model", o.d_model);
     detail::check_size(b, "n_ctx", o.n_ctx);
     const std::vector<SiteAxis> axes{Axis::batch, Axis::pos, {Axis::d_model, o.d_model}};
-    W_E_ = b.in("embed").parameter("W_E", {d_vocab_, o.d_model});
+    W_E_ = o.shared ? *o.shared : b.in("embed").parameter("W_E", {d_vocab_, o.d_model});
     hook_tokens_ = b.optional_site("hook_tokens", {Axis::batch, Axis::pos});
     hook_embed_ = b.site("hook_embed", axes);
     switch (o.positions) {

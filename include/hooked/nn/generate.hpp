@@ -115,20 +115,11 @@ inline void check_prompt_mask(const Tensor<std::uint8_t>& mask, const Shape& pro
   }
 }
 
-}  // namespace detail
-
-/// tokens [batch, pos] (or [pos]) -> [batch, pos + new tokens], the prompt included. Only the
-/// logits of the last position are computed, and with use_past_kv_cache every token is read once.
-/// Hooks of the model act in every step; with the cache they see the new token as the only query.
-/// Padding stands on the left, so that new tokens follow the last one. Throws ConfigError for
-/// impossible options, and ShapeError when the text outgrows n_ctx, for a mask that does not fit,
-/// and for padding at the end of a prompt.
-template <Scalar T>
-Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
-                       const GenerateOptions& options = {}) {
-  if (tokens.rank() == 1) tokens = tokens.view_as({1, tokens.size(0)});
-  if (tokens.rank() != 2 || tokens.size(1) < 1) {
-    fail<ShapeError>("generate: the prompt is ", tokens.shape(), ", it must be [batch, pos]");
+/// Throws for options that are impossible, for a prompt that is, and for a text that outgrows
+/// n_ctx.
+inline void check_generate(const GenerateOptions& options, const Shape& prompt, Index n_ctx) {
+  if (prompt.rank() != 2 || prompt[1] < 1) {
+    fail<ShapeError>("generate: the prompt is ", prompt, ", it must be [batch, pos]");
   }
   if (options.temperature < 0) {
     fail<ConfigError>("generate: temperature is ", options.temperature, ", it cannot be negative");
@@ -143,25 +134,30 @@ Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
     fail<ConfigError>("generate: repetition_penalty is ", options.repetition_penalty,
                       ", it must be positive");
   }
-  const Index batch = tokens.size(0), prompt = tokens.size(1);
-  if (options.max_new_tokens < 0 || prompt + options.max_new_tokens - 1 > model.config().n_ctx) {
-    fail<ShapeError>("generate: a prompt of ", prompt, " tokens and ", options.max_new_tokens,
-                     " new ones do not fit n_ctx ", model.config().n_ctx);
+  if (options.max_new_tokens < 0 || prompt[1] + options.max_new_tokens - 1 > n_ctx) {
+    fail<ShapeError>("generate: a prompt of ", prompt[1], " tokens and ", options.max_new_tokens,
+                     " new ones do not fit n_ctx ", n_ctx);
   }
-  detail::check_prompt_mask(options.attention_mask, tokens.shape());
-  Tensor<Token> all({batch, prompt + options.max_new_tokens});
-  copy(tokens, all.slice(1, 0, prompt));
+}
+
+/// The prompt [batch, pos] and what follows it, token after token. `last_logits(so_far)` gives
+/// logits [batch, 1, d_vocab_out].
+template <class LastLogits>
+Tensor<Token> go_on(View<const Token> prompt, const GenerateOptions& options,
+                    const LastLogits& last_logits) {
+  const Index batch = prompt.size(0);
+  Tensor<Token> all({batch, prompt.size(1) + options.max_new_tokens});
+  copy(prompt, all.slice(1, 0, prompt.size(1)));
   std::vector<bool> finished(static_cast<std::size_t>(batch), false);
   Random random(options.seed, "generate");
-  KeyValueCache<T> past(batch, std::min(all.size(1), model.config().n_ctx));
-  for (Index length = prompt; length < all.size(1); ++length) {
+  for (Index length = prompt.size(1); length < all.size(1); ++length) {
     const View<const Token> so_far = std::as_const(all).slice(1, 0, length);
-    const Tensor<T> logits = detail::last_logits(model, so_far, past, options);
+    const auto logits = last_logits(so_far);
     for (Index b = 0; b < batch; ++b) {
       const auto row = static_cast<std::size_t>(b);
       all(b, length) = finished[row] ? *options.eos_token
-                                     : detail::next_token(logits.select(0, b).select(0, 0),
-                                                          so_far.select(0, b), options, random);
+                                     : next_token(logits.select(0, b).select(0, 0),
+                                                  so_far.select(0, b), options, random);
       if (options.eos_token && all(b, length) == *options.eos_token) finished[row] = true;
     }
     if (std::all_of(finished.begin(), finished.end(), [](bool f) { return f; })) {
@@ -169,6 +165,27 @@ Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
     }
   }
   return all;
+}
+
+}  // namespace detail
+
+/// tokens [batch, pos] (or [pos]) -> [batch, pos + new tokens], the prompt included. Only the
+/// logits of the last position are computed, and with use_past_kv_cache every token is read once.
+/// Hooks of the model act in every step; with the cache they see the new token as the only query.
+/// Padding stands on the left, so that new tokens follow the last one. Throws ConfigError for
+/// impossible options, and ShapeError when the text outgrows n_ctx, for a mask that does not fit,
+/// and for padding at the end of a prompt.
+template <Scalar T>
+Tensor<Token> generate(const Transformer<T>& model, View<const Token> tokens,
+                       const GenerateOptions& options = {}) {
+  if (tokens.rank() == 1) tokens = tokens.view_as({1, tokens.size(0)});
+  const Index n_ctx = model.config().n_ctx;
+  detail::check_generate(options, tokens.shape(), n_ctx);
+  detail::check_prompt_mask(options.attention_mask, tokens.shape());
+  KeyValueCache<T> past(tokens.size(0), std::min(tokens.size(1) + options.max_new_tokens, n_ctx));
+  return detail::go_on(tokens, options, [&](View<const Token> so_far) {
+    return detail::last_logits(model, so_far, past, options);
+  });
 }
 
 #ifdef HOOKED_COMPILED

@@ -53,9 +53,9 @@ inline Spread spread_of(std::string_view name, const Shape& shape, const Init& i
     case InitMode::kaiming_normal:
       return {true, r * std::sqrt(2.0 / fan.in)};
     case InitMode::muP:
-      return {true, name == "embed.W_E" || name == "pos_embed.W_pos" ? 1.0
-                    : name == "unembed.W_U"                          ? 1.0 / fan.in
-                                                                     : 1.0 / std::sqrt(fan.in)};
+      return {true, name.ends_with("embed.W_E") || name.ends_with("pos_embed.W_pos") ? 1.0
+                    : name.ends_with("unembed.W_U")                                  ? 1.0 / fan.in
+                                                    : 1.0 / std::sqrt(fan.in)};
   }
   fail<ConfigError>("there is no way of drawing number ", static_cast<int>(init.mode));
 }

@@ -66,6 +66,16 @@ class KeyValueCache {
     return {tape.constant(std::as_const(keys).slice(1, 0, end)),
             tape.constant(std::as_const(values).slice(1, 0, end))};
   }
+  /// One attention's keys and values as they are, in a run that adds none: those of a source that
+  /// is read once. Throws Error for one attention more than it has those of.
+  std::pair<Variable<T>, Variable<T>> known(Tape<T>& tape) {
+    if (turn_ == layers_.size()) {
+      fail<Error>("the cache of keys and values is of ", layers_.size(),
+                  " attentions, this model has more: make one for each model");
+    }
+    const auto& [keys, values] = layers_[turn_++];
+    return {tape.constant(keys.slice(1, 0, length_)), tape.constant(values.slice(1, 0, length_))};
+  }
   /// What the run read stays. (Without it the next run begins where this one did.)
   /// Throws Error where the run did not come to all attentions that the cache is of.
   void keep(Index count) {

@@ -59,11 +59,11 @@ struct NetworkFunction<Variable<T> (Network::*)(Pass<T>&, I, const RunOptions&) 
 ///   };
 ///   hooked::Model<Probe> probe(hooked::Seed{0});
 ///
-/// The input is a View whose first axis counts examples, or any other value. A function from
-/// Variable to Variable is run on Views of numbers, and can be spliced into other runs (splice). A
-/// function that takes RunOptions as well is told how far and where the run goes; else only
-/// `threads` may be set.
-/// A model is a value: copying it copies its numbers.
+/// The input is a View whose first axis counts examples, or any other value; one that can be cut,
+/// too, says so as SourceAndTarget does. A function from Variable to Variable is run on Views of
+/// numbers, and can be spliced into other runs (splice). A function that takes RunOptions as well
+/// is told how far and where the run goes; else only `threads` may be set. A model is a value:
+/// copying it copies its numbers.
 template <class Network>
 class Model
     : public ModelBase<typename detail::NetworkFunction<decltype(&Network::operator())>::Number> {
@@ -132,9 +132,19 @@ class Model
   // The forward run where the pass works within this model.
   Variable<T> forward_here(Pass<T>& pass, const Input& input, const RunOptions& options) const;
 
+  static constexpr bool is_cut_by_itself = requires(const Input& x) {
+    x.examples(0, 0), x.examples(), x.rows();
+  };
   static Index examples_of(const Input& input) {
     if constexpr (takes_view) return input.rank() == 0 ? 1 : input.size(0);
+    if constexpr (is_cut_by_itself) return input.examples();
     return 1;
+  }
+  // The examples [first, last).
+  static Input part_of(const Input& input, Index first, Index last) {
+    if constexpr (takes_view) return input.slice(0, first, last);
+    if constexpr (is_cut_by_itself) return input.examples(first, last);
+    return input;
   }
   Tensor<T> run(const Input& input, HookPlan<T>& plan, const RunOptions& options,
                 CacheWriter<T>* cache, const Metric<T>& gradient_of) const;
@@ -233,21 +243,19 @@ auto Model<Network>::run(const Input& input, HookPlan<T>& plan, const RunOptions
     const bool is_empty = input.rank() == 0 || input.numel() == 0;
     const Index rows = is_empty ? 0 : input.numel() / (kTokens ? 1 : input.size(-1));
     parts = this->count_parts(batch, rows, options);
+  } else if constexpr (is_cut_by_itself) {
+    parts = this->count_parts(batch, input.rows(), options);
   }
   const Cuts cuts = Cuts::into(batch, plan.has_hooks() || gradient_of ? 1 : parts);
   const auto forward_part = [&](Pass<T>& pass, Index i) -> Variable<T> {
     if constexpr (requires { Network::drops_blocks; }) pass.drop_blocks(!plan.has_hooks());
-    if constexpr (takes_view) {
-      if (cuts.parts() > 1) {
-        RunOptions own = options;
-        if (own.attention_mask.numel() > 0) {
-          own.attention_mask = Tensor<std::uint8_t>(
-              options.attention_mask.view().slice(0, cuts.begin(i), cuts.end(i)));
-        }
-        return forward(pass, input.slice(0, cuts.begin(i), cuts.end(i)), own);
-      }
+    if (cuts.parts() == 1) return forward(pass, input, options);
+    RunOptions own = options;
+    if (own.attention_mask.numel() > 0) {
+      own.attention_mask =
+          Tensor<std::uint8_t>(options.attention_mask.view().slice(0, cuts.begin(i), cuts.end(i)));
     }
-    return forward(pass, input, options);
+    return forward(pass, part_of(input, cuts.begin(i), cuts.end(i)), own);
   };
   return ModelBase<T>::run(cuts, forward_part, plan, options, cache, gradient_of);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "hooked/autograd/kept_rows.hpp"
 #include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/variable.hpp"
 
@@ -28,6 +29,8 @@ struct Stream {
   Variable<T> pos_embed = {};
   /// The positions that are wanted from the next block on, rising; empty: all.
   std::span<const Token> wanted = {};
+  /// The rows that alone are computed from the next attention on; null: all.
+  const KeptRows* kept = nullptr;
 
   Stream() = default;
   Stream(Variable<T> x) : resid(x) {}

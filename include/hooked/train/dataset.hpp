@@ -1,11 +1,14 @@
 // Dataset: sequences of tokens and what should come out of them.
 #pragma once
 
+#include <concepts>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/rows.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/ops/cross_entropy.hpp"
 #include "hooked/train/batch.hpp"
@@ -28,7 +31,82 @@ struct Dataset {
 
   /// How many examples it has.
   Index size() const { return tokens.numel() == 0 ? 0 : tokens.size(0); }
+  /// What the model reads of it.
+  const Tensor<Token>& input() const { return tokens; }
+
+  /// Throws ShapeError, which `what` begins, when it does not fit itself or the model.
+  template <class Model>
+  void check(const Model& model, const std::string& what) const;
 };
+
+/// A batch that cross-entropy can be taken of: `input()` is what a model reads, `labels` [examples,
+/// positions] is what should come out, `weights` is how much each example or label counts, and
+/// `check(model, what)` throws for what does not fit.
+template <class B>
+concept LabelledBatch = Batch<B> && requires(const B& b) {
+  b.input();
+  { b.labels } -> std::convertible_to<const Tensor<Token>&>;
+  { b.weights } -> std::convertible_to<const Tensor<float>&>;
+};
+
+namespace detail {
+
+/// Throws ShapeError, which `what` begins, unless weights are for examples or for labels, and none
+/// is negative.
+inline void check_weights(View<const float> weights, const Shape& labels, const std::string& what) {
+  if (weights.rank() > 1 && weights.shape() != labels) {
+    fail<ShapeError>(what, " has weights ", weights.shape(), " and labels ", labels,
+                     "; weights must be [", labels[0],
+                     "], one for each example, or one for each label");
+  }
+  for_each_element(weights, [&](Index i, const float& w) {
+    if (!(w >= 0.0f)) fail<ShapeError>(what, " has weight ", w, " at ", i, ", it must be >= 0");
+  });
+}
+
+/// Throws ShapeError, which `what` begins, for a label outside the vocabulary.
+inline void check_labels(View<const Token> labels, Index d_vocab, const std::string& what) {
+  for_each_element(labels, [&](Index i, const Token& label) {
+    if (label != CrossEntropy::kIgnored && (label < 0 || label >= d_vocab)) {
+      fail<ShapeError>(what, " has label ", label, " at [", i / labels.size(1), ", ",
+                       i % labels.size(1), "], outside the vocabulary 0..", d_vocab - 1);
+    }
+  });
+}
+
+}  // namespace detail
+
+template <class Model>
+void Dataset::check(const Model& model, const std::string& what) const {
+  if (size() == 0) fail<ShapeError>(what, " is empty");
+  if (tokens.rank() != 2) {
+    fail<ShapeError>(what, " has tokens ", tokens.shape(), ", they must be [examples, pos]");
+  }
+  const Index length = tokens.size(1);
+  if constexpr (requires { model.network().config().n_ctx; }) {
+    const Index most = model.network().config().n_ctx;
+    if (length > most) {
+      fail<ShapeError>(what, " has sequences of ", length, ", longer than n_ctx ", most);
+    }
+  }
+  check_positions(what + " is read at positions that", positions, length);
+  const Index wanted = positions.empty() ? length : static_cast<Index>(positions.size());
+  if (labels.shape() != Shape{size(), wanted}) {
+    fail<ShapeError>(what, " has tokens ", tokens.shape(), " and labels ", labels.shape(),
+                     "; with ", wanted, " positions read, labels must be ", Shape{size(), wanted});
+  }
+  detail::check_weights(weights, labels.shape(), what);
+  if constexpr (requires { model.network().config().d_vocab_out; }) {
+    const auto& config = model.network().config();
+    for_each_element(tokens.view(), [&](Index i, const Token& token) {
+      if (token < 0 || token >= config.d_vocab) {
+        fail<ShapeError>(what, " has token ", token, " at [", i / length, ", ", i % length,
+                         "], outside the vocabulary 0..", config.d_vocab - 1);
+      }
+    });
+    detail::check_labels(labels, config.d_vocab_out, what);
+  }
+}
 
 /// The examples `chosen`, in that order. Throws ShapeError for one that is not there.
 template <Batch B>

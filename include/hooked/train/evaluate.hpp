@@ -70,6 +70,14 @@ Evaluation evaluate(const Model<Network>& model, const Dataset& set,
   return evaluate(model, set, CrossEntropyLoss{}, hooks, options);
 }
 
+/// The same over any other LabelledBatch.
+template <class Network, LabelledBatch B>
+Evaluation evaluate(const Model<Network>& model, const B& set,
+                    const std::vector<Hook<typename Model<Network>::T>>& hooks = {},
+                    const EvaluateOptions& options = {}) {
+  return evaluate(model, set, CrossEntropyLoss{}, hooks, options);
+}
+
 #ifdef HOOKED_COMPILED
 namespace detail {
 extern template Evaluation evaluate(const Together<float>&, const Evaluated<float>&, ThreadPool&,

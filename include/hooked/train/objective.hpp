@@ -45,18 +45,19 @@ Objective(Sum, Divisor) -> Objective<Sum, Divisor>;
 
 /// The objective of token models: cross-entropy in nats of the labels that count, each as much as
 /// its weight or its example's, divided by the sum of those weights (their number, where there are
-/// none).
+/// none). Of any LabelledBatch.
 struct CrossEntropyLoss {
   double label_smoothing = 0.0;  // see ops/cross_entropy.hpp; in [0, 1)
 
   /// The weighted sum of the losses of a batch: a scalar.
-  template <class Model, Scalar T>
-  Variable<T> operator()(const Model& model, Pass<T>& pass, const Dataset& batch) const {
-    return record<Sum>({}, losses(model.forward(pass, batch.tokens), batch));
+  template <class Model, Scalar T, LabelledBatch B>
+  Variable<T> operator()(const Model& model, Pass<T>& pass, const B& batch) const {
+    return record<Sum>({}, losses(model.forward(pass, batch.input()), batch));
   }
 
   /// The weights of all labels that count, added up.
-  double divisor(const Dataset& batch) const {
+  template <LabelledBatch B>
+  double divisor(const B& batch) const {
     double total = 0.0;
     for_each_element(batch.labels.view(), [&](Index i, const Token& label) {
       if (label != CrossEntropy::kIgnored) total += weight(batch, i);
@@ -65,8 +66,8 @@ struct CrossEntropyLoss {
   }
 
   /// The loss of every label [examples, positions], times its weight; 0 where it does not count.
-  template <Scalar T>
-  Variable<T> losses(Variable<T> logits, const Dataset& batch) const {
+  template <Scalar T, LabelledBatch B>
+  Variable<T> losses(Variable<T> logits, const B& batch) const {
     const Shape& labels = batch.labels.shape();
     if (logits.shape().rank() != 3 || logits.shape().axes(0, 2) != labels) {
       fail<ShapeError>("cross-entropy: logits are ", logits.shape(), ", labels are ", labels,
@@ -83,9 +84,9 @@ struct CrossEntropyLoss {
 
   /// For evaluations: adds to sums [3, positions] the losses, how much of the labels the likeliest
   /// token is, and how much of them counts.
-  template <class Model, Scalar T>
-  void measure(const Model& model, Pass<T>& pass, const Dataset& batch, double* sums) const {
-    const Variable<T> logits = model.forward(pass, batch.tokens);
+  template <class Model, Scalar T, LabelledBatch B>
+  void measure(const Model& model, Pass<T>& pass, const B& batch, double* sums) const {
+    const Variable<T> logits = model.forward(pass, batch.input());
     const Variable<T> losses = this->losses(logits, batch);
     const auto rows = logits.value().matrix();
     const Index width = batch.labels.size(1);
@@ -103,66 +104,21 @@ struct CrossEntropyLoss {
 
   /// Throws ShapeError or ConfigError, which `what` begins, when a data set does not fit itself or
   /// the model.
-  template <class Model>
-  void check(const Model& model, const Dataset& data, const std::string& what) const {
+  template <class Model, LabelledBatch B>
+  void check(const Model& model, const B& data, const std::string& what) const {
     if (!(label_smoothing >= 0 && label_smoothing < 1)) {
       fail<ConfigError>("label_smoothing is ", label_smoothing, ", it must be in [0, 1)");
     }
-    if (data.size() == 0) fail<ShapeError>(what, " is empty");
-    if (data.tokens.rank() != 2) {
-      fail<ShapeError>(what, " has tokens ", data.tokens.shape(), ", they must be [examples, pos]");
-    }
-    const Index length = data.tokens.size(1);
-    if constexpr (requires { model.network().config().n_ctx; }) {
-      const Index most = model.network().config().n_ctx;
-      if (length > most) {
-        fail<ShapeError>(what, " has sequences of ", length, ", longer than n_ctx ", most);
-      }
-    }
-    check_positions(what + " is read at positions that", data.positions, length);
-    const Index wanted =
-        data.positions.empty() ? length : static_cast<Index>(data.positions.size());
-    if (data.labels.shape() != Shape{data.size(), wanted}) {
-      fail<ShapeError>(what, " has tokens ", data.tokens.shape(), " and labels ",
-                       data.labels.shape(), "; with ", wanted, " positions read, labels must be ",
-                       Shape{data.size(), wanted});
-    }
-    if (data.weights.rank() > 1 && data.weights.shape() != data.labels.shape()) {
-      fail<ShapeError>(what, " has weights ", data.weights.shape(), " and labels ",
-                       data.labels.shape(), "; weights must be [", data.size(),
-                       "], one for each example, or one for each label");
-    }
-    for_each_element(data.weights.view(), [&](Index i, const float& w) {
-      if (!(w >= 0.0f)) fail<ShapeError>(what, " has weight ", w, " at ", i, ", it must be >= 0");
-    });
-    if constexpr (requires { model.network().config().d_vocab_out; }) {
-      check_tokens(model.network().config(), data, wanted, what);
-    }
+    data.check(model, what);
   }
 
  private:
-  static double weight(const Dataset& batch, Index label) {
+  template <LabelledBatch B>
+  static double weight(const B& batch, Index label) {
     if (batch.weights.numel() == 0) return 1.0;
     const bool one_each = batch.weights.rank() == 2;
     return static_cast<double>(
         batch.weights.data()[one_each ? label : label / batch.labels.size(1)]);
-  }
-
-  static void check_tokens(const auto& config, const Dataset& data, Index wanted,
-                           const std::string& what) {
-    const Index length = data.tokens.size(1);
-    for_each_element(data.tokens.view(), [&](Index i, const Token& token) {
-      if (token < 0 || token >= config.d_vocab) {
-        fail<ShapeError>(what, " has token ", token, " at [", i / length, ", ", i % length,
-                         "], outside the vocabulary 0..", config.d_vocab - 1);
-      }
-    });
-    for_each_element(data.labels.view(), [&](Index i, const Token& label) {
-      if (label != CrossEntropy::kIgnored && (label < 0 || label >= config.d_vocab_out)) {
-        fail<ShapeError>(what, " has label ", label, " at [", i / wanted, ", ", i % wanted,
-                         "], outside the vocabulary 0..", config.d_vocab_out - 1);
-      }
-    });
   }
 };
 
