@@ -138,6 +138,7 @@ void for_each_special_field(Config& c, Number number, List list) {
   number("window_size", c.window_size);
   list("attn_types", c.attn_types, kAttentionTypes);
   number("n_key_value_heads", c.n_key_value_heads);
+  number("ungroup_grouped_query_attention", c.ungroup_grouped_query_attention);
   number("attn_scores_soft_cap", c.attn_scores_soft_cap);
   number("output_logits_soft_cap", c.output_logits_soft_cap);
   number("tied_embeddings", c.tied_embeddings);  // not a field of HookedTransformerConfig
@@ -156,6 +157,9 @@ inline void forget_what_changes_nothing(TransformerConfig& c) {
   }
   if (c.attention_dir == AttentionDirection::bidirectional) c.use_local_attn = false;
   if (!c.use_local_attn) c.window_size = usual.window_size, c.attn_types.clear();
+  if (c.n_key_value_heads == -1 || c.n_key_value_heads == c.n_heads) {
+    c.ungroup_grouped_query_attention = false;
+  }
   for (double* const cap : {&c.attn_scores_soft_cap, &c.output_logits_soft_cap}) {
     if (!(*cap > 0)) *cap = -1;
   }
@@ -202,7 +206,6 @@ bool changes_nothing(std::string_view key, const Json& value) {
                                             "relative_attention_max_distance",
                                             "relative_attention_num_buckets",
                                             "rotary_base_local",
-                                            "ungroup_grouped_query_attention",
                                             "use_NTK_by_parts_rope",
                                             "use_attention_sinks",
                                             "use_dynamic_ntk_rope",
