@@ -106,7 +106,7 @@ int main() {
               [](C& c) { c.normalization = hooked::Normalization::none; }),
       variant("`positional_embedding` is rotary, alibi or none",
               [](C& c) { c.positional_embedding = hooked::PositionalEmbedding::none; }),
-      variant("`n_key_value_heads` is less than `n_heads`",
+      variant("`hook_k` has fewer heads than `hook_q`",
               [](C& c) { c.n_heads = 2, c.n_key_value_heads = 1; })};
   const std::vector<Variant> with{
       variant("`positional_embedding` rotary",

@@ -169,7 +169,7 @@ TEST_CASE("Options of attention and MLP come through a file, and only where they
   c.rotary_base = 100, c.rotary_adjacent_pairs = true;
   c.use_local_attn = true, c.window_size = 3;
   c.attn_types.assign(static_cast<std::size_t>(c.n_layers), AttentionType::local);
-  c.n_key_value_heads = 1;
+  c.n_key_value_heads = 1, c.ungroup_grouped_query_attention = true;
   c.attn_scores_soft_cap = 20.0, c.output_logits_soft_cap = 30.0;
   c.gated_mlp = true, c.act_fn = Activation::solu;
   const auto json = config_to_json(c.resolved());
@@ -182,7 +182,8 @@ TEST_CASE("Options of attention and MLP come through a file, and only where they
 TEST_CASE("What HookedTransformer's config says of parts that are not there is forgotten", "[io]") {
   CHECK(accepted_with(R"({"window_size": 4, "attn_types": ["local"], "rotary_dim": 2,
                           "attn_scores_soft_cap": 0, "tie_word_embeddings": true,
-                          "use_hook_tokens": true, "act_fn": "gelu_pytorch_tanh"})")
+                          "use_hook_tokens": true, "ungroup_grouped_query_attention": true,
+                          "act_fn": "gelu_pytorch_tanh"})")
             .act_fn == Activation::gelu_new);
 }
 

@@ -258,7 +258,8 @@ TEST_CASE("TransformerLens computes the same activations, losses and gradients")
   const std::string name =
       GENERATE("rms", "rms_pre", "ln_pre_final_rms", "parallel", "inverse_layer_scale", "split_qkv",
                "left_padding", "right_padding", "shortformer", "shortformer_split", "rotary",
-               "rotary_grouped", "alibi", "local", "soft_caps", "gated", "solu_ln", "solu_ln_rms");
+               "rotary_grouped", "ungrouped", "ungrouped_split", "ungrouped_plain", "alibi",
+               "local", "soft_caps", "gated", "solu_ln", "solu_ln_rms");
   CAPTURE(name);
   std::ifstream file(std::string(HOOKED_TESTS_DIR) + "/golden/" + name + ".json");
   const Json golden = Json::parse(file);

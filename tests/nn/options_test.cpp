@@ -64,6 +64,12 @@ TEST_CASE("Options that contradict each other, or would change nothing, are refu
   CHECK(refusal([](C& c) { c.n_heads = 4, c.n_key_value_heads = 3; }) ==
         "n_key_value_heads is 3: it must divide n_heads 4, or be -1 where each head has keys and "
         "values of its own");
+  CHECK(refusal([](C& c) { c.ungroup_grouped_query_attention = true; }) ==
+        "ungroup_grouped_query_attention is set, but n_key_value_heads is -1: with 2 heads there "
+        "are no groups to take apart");
+  CHECK(refusal([](C& c) { c.n_key_value_heads = 2, c.ungroup_grouped_query_attention = true; }) ==
+        "ungroup_grouped_query_attention is set, but n_key_value_heads is 2: with 2 heads there "
+        "are no groups to take apart");
   CHECK(refusal([](C& c) { c.attn_scores_soft_cap = 0; }) ==
         "attn_scores_soft_cap is 0: it must be positive, or -1 for none");
   CHECK(refusal([](C& c) { c.output_logits_soft_cap = -2; }) ==
@@ -97,6 +103,36 @@ TEST_CASE("Heads that share keys and values are heads that have the same ones") 
   CHECK(cache["k0"].shape() == Shape{2, 8, 2, 4});
   CHECK(cache["pattern0"].shape() == Shape{2, 4, 8, 8});
   CHECK_THROWS_AS(shared.run_with_cache(tokens, {.names = {"blocks.0.hook_attn_in"}}), NameError);
+}
+
+TEST_CASE("Groups that are taken apart give every head its own hook, and the same logits") {
+  const auto of_heads = [](bool ungroup) {
+    return with([ungroup](TransformerConfig& c) {
+      c.n_heads = 4, c.n_key_value_heads = 2, c.ungroup_grouped_query_attention = ungroup;
+    });
+  };
+  const auto shared = of_heads(false), own = of_heads(true);
+  CHECK(own.parameters().names() == shared.parameters().names());
+  const auto tokens = golden::tokens();
+  const auto before = shared.run_with_cache(tokens), after = own.run_with_cache(tokens);
+  CHECK(max_norm(after.logits - before.logits).item() == 0.0);
+  for (const char* name : {"k1", "v1"}) {
+    CHECK(after.cache[name].shape() == Shape{2, 8, 4, 4});
+    for (Index h = 0; h < 4; ++h) {
+      const auto kept = before.cache[name].select(2, h / 2);
+      CHECK(max_norm(after.cache[name].select(2, h) - kept).item() == 0.0);
+    }
+  }
+  // One head's keys are its own, and so are its inputs.
+  for (const char* site : {"blocks.0.attn.hook_k", "blocks.0.hook_k_input"}) {
+    const auto edit = zero(site, {.heads = {1}});
+    const auto pattern =
+        own.run_with_cache(tokens, {.names = {"pattern0"}, .hooks = {edit}}).cache["pattern0"];
+    for (Index h = 0; h < 4; ++h) {
+      const auto change = pattern.select(1, h) - after.cache["pattern0"].select(1, h);
+      CHECK((max_norm(change).item() > 0) == (h == 1));
+    }
+  }
 }
 
 TEST_CASE("A window hides what lies further back, and one of all keys hides nothing") {

@@ -39,6 +39,7 @@ inline void add_options(TransformerConfig& c, Index i) {
   if (one_in(3)) c.output_logits_soft_cap = 2.5;
   c.tied_embeddings = one_in(3);
   if (c.tied_embeddings) c.d_vocab_out = c.d_vocab;
+  c.ungroup_grouped_query_attention = c.is_grouped() && one_in(2);
 }
 
 /// Number `i` of a table of configs: every choice appears, in many combinations.

@@ -643,9 +643,10 @@ TEST_CASE("A fresh run removes the checkpoint of an older one", "[train]") {
 TEST_CASE("A training step calls the heap not once, from the second step on", "[train]") {
   if (!AllocGuard::counting()) return;
   const int threads = GENERATE(1, 2);
-  const bool minibatches = GENERATE(false, true);
-  CAPTURE(threads, minibatches);
+  const bool minibatches = GENERATE(false, true), gated = GENERATE(false, true);
+  CAPTURE(threads, minibatches, gated);
   TransformerConfig config = sums::config();
+  config.gated_mlp = gated;
   config.n_layers = 2;
   config.d_model = 32;  // so much that the first block of the arena is too small
   config.d_mlp = 64;

@@ -1,6 +1,7 @@
 // The tape: records what was computed and walks it back. Explicit, eager, in an arena.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,12 @@ class Tape {
   Variable<T> constant_copy(View<const T> value) {
     View<T> own = numbers(value.shape());
     copy(value, own);
+    return make(own, nullptr);
+  }
+  /// Zeros that live on the tape and want no gradient.
+  Variable<T> zeros(const Shape& shape) {
+    View<T> own = numbers(shape);
+    std::fill_n(own.data(), own.numel(), T(0));
     return make(own, nullptr);
   }
   /// A value that lives elsewhere (a parameter); its gradient is written into `gradient` by the

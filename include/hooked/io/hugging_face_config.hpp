@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "hooked/io/config_json.hpp"
+#include "hooked/io/config_keys.hpp"
 #include "hooked/io/json.hpp"
 #include "hooked/nn/config.hpp"
 #include "hooked/nn/kinds.hpp"

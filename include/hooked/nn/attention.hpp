@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "hooked/autograd/rows.hpp"
 #include "hooked/autograd/tape.hpp"
 #include "hooked/autograd/variable.hpp"
 #include "hooked/hooks/site.hpp"
@@ -20,6 +21,7 @@
 #include "hooked/ops/attention_mix.hpp"
 #include "hooked/ops/attention_scores.hpp"
 #include "hooked/ops/attention_tiles.hpp"
+#include "hooked/ops/broadcast.hpp"
 #include "hooked/ops/fused_attention.hpp"
 #include "hooked/ops/head_linear.hpp"
 #include "hooked/ops/linear.hpp"
@@ -36,10 +38,11 @@ struct AttentionOptions {
   bool causal = true;
   double divisor = -1;           // of the scores; -1: sqrt(d_head)
   Index n_key_value_heads = -1;  // heads share these; -1: each has keys and values of its own
-  Index window = 0;              // causal queries see so many keys, themselves included; 0: all
-  double soft_cap = 0;           // c tanh(scores / c); 0: none
-  bool alibi = false;            ///< scores fall with the distance
-  RotaryOptions rotary = {};     ///< whether queries and keys rotate
+  bool ungroup_grouped_query_attention = false;  ///< each gets a copy, before hook_k and hook_v
+  Index window = 0;           // causal queries see so many keys, themselves included; 0: all
+  double soft_cap = 0;        // c tanh(scores / c); 0: none
+  bool alibi = false;         ///< scores fall with the distance
+  RotaryOptions rotary = {};  ///< whether queries and keys rotate
 };
 
 /// q_h = x W_Q[h] + b_Q[h], k and v alike; scores = q k^T / divisor, -inf where masked;
@@ -52,6 +55,7 @@ class Attention {
       : place_(b.prefix),
         heads_{o.n_heads, o.d_head},
         kept_heads_{o.n_key_value_heads == -1 ? o.n_heads : o.n_key_value_heads, o.d_head},
+        ungroups_(o.ungroup_grouped_query_attention),
         scores_{.divisor = o.divisor == -1 ? std::sqrt(static_cast<double>(o.d_head)) : o.divisor,
                 .mask = {.causal = o.causal, .window = o.window},
                 .cap = o.soft_cap,
@@ -75,6 +79,11 @@ class Attention {
       fail<ConfigError>("the attention \"", b.prefix, "\" has n_key_value_heads ", kept_heads_[0],
                         ": it must divide n_heads ", o.n_heads, ", or be -1");
     }
+    if (ungroups_ && kept_heads_ == heads_) {
+      fail<ConfigError>("the attention \"", b.prefix,
+                        "\" has ungroup_grouped_query_attention set, but each of its ", o.n_heads,
+                        " heads has keys and values of its own: set n_key_value_heads");
+    }
     const auto projection = [&](const std::string& name, Index heads) {
       return b.parameters.add_heads(b.prefix + name, heads, o.d_model, o.d_head);
     };
@@ -91,7 +100,8 @@ class Attention {
 
     const SiteAxis head{Axis::head, o.n_heads}, d_head{Axis::d_head, o.d_head};
     const std::vector<SiteAxis> per_head{Axis::batch, Axis::pos, head, d_head};
-    const std::vector<SiteAxis> per_kept{Axis::batch, Axis::pos, {Axis::head, kept}, d_head};
+    const SiteAxis kept_head = ungroups_ ? head : SiteAxis{Axis::head, kept};
+    const std::vector<SiteAxis> per_kept{Axis::batch, Axis::pos, kept_head, d_head};
     const std::vector<SiteAxis> per_pair{Axis::batch, head, Axis::query, Axis::key};
     hook_q_ = b.site("hook_q", per_head);
     hook_k_ = b.site("hook_k", per_kept);
@@ -181,14 +191,31 @@ class Attention {
                       const Shape& heads) const {
     Tape<T>& tape = pass.tape();
     const bool per_head = x.shape().rank() - x.row_axes() == 2;
-    if (!per_head) return tape.with_trailing(record<Linear>({}, x, pass[W], pass[b]), heads);
+    const bool ungroups = ungroups_ && heads == kept_heads_;
+    if (!per_head) {
+      const auto y = tape.with_trailing(record<Linear>({}, x, pass[W], pass[b]), heads);
+      return ungroups ? ungrouped(y) : y;
+    }
+    const Shape& all = ungroups ? heads_ : heads;
+    auto bias = pass[b];
+    if (ungroups) bias = tape.reshape(ungrouped(tape.reshape(bias, heads)), {all.numel()});
     const auto y = record<HeadLinear>({}, x, pass.unpacked(W));
-    return tape.with_trailing(record<AddBias>({}, tape.with_trailing(y, {heads.numel()}), pass[b]),
-                              heads);
+    return tape.with_trailing(record<AddBias>({}, tape.with_trailing(y, {all.numel()}), bias), all);
+  }
+  // What heads share, once for each of them: [..., kept head, d_head] -> [..., head, d_head].
+  Variable<T> ungrouped(Variable<T> x) const {
+    x = dense(x);
+    Tape<T>& tape = x.tape();
+    const Shape before = x.shape().axes(0, x.shape().rank() - 2);
+    const Index heads = heads_[0], kept = kept_heads_[0], d_head = heads_[1];
+    const auto shared = tape.reshape(x, join(before, {kept, 1, d_head}));
+    const auto copies = record<Broadcast>({join(before, {kept, heads / kept, d_head})}, shared);
+    return tape.reshape(copies, join(before, heads_));
   }
 
   std::string place_;
-  Shape heads_, kept_heads_;      // [head, d_head], of queries and of keys and values
+  Shape heads_, kept_heads_;  // [head, d_head], of queries and of keys and values
+  bool ungroups_;
   AttentionScores::Args scores_;  // but for what a run brings along
   std::optional<Rotation> rotation_;
   ParameterId W_Q_, b_Q_, W_K_, b_K_, W_V_, b_V_, W_O_, b_O_;

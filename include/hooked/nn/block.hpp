@@ -30,13 +30,14 @@ struct BlockOptions {
   Normalization normalization = Normalization::LN;
   double eps = 1e-5;
   bool causal = true;
-  double attention_divisor = -1;  // -1: sqrt(d_head)
-  bool parallel = false;          // the MLP reads resid_pre
-  Index n_key_value_heads = -1;   // -1: n_heads
-  Index window = 0;               // 0: none
-  double attention_soft_cap = 0;  // 0: none
-  bool alibi = false;             ///< scores fall with the distance
-  RotaryOptions rotary = {};      ///< whether queries and keys rotate
+  double attention_divisor = -1;                 // -1: sqrt(d_head)
+  bool parallel = false;                         // the MLP reads resid_pre
+  Index n_key_value_heads = -1;                  // -1: n_heads
+  bool ungroup_grouped_query_attention = false;  ///< keys and values are copied for each head
+  Index window = 0;                              // 0: none
+  double attention_soft_cap = 0;                 // 0: none
+  bool alibi = false;                            ///< scores fall with the distance
+  RotaryOptions rotary = {};                     ///< whether queries and keys rotate
 };
 
 /// resid_mid = resid_pre + attn(ln1(resid_pre)); resid_post = resid_mid + mlp(ln2(resid_mid)).
@@ -48,7 +49,9 @@ class TransformerBlock {
       : hook_resid_pre_(b.site("hook_resid_pre", stream_axes(o))),
         n_heads_(o.n_heads),
         parallel_(o.parallel),
-        kept_heads_(o.n_key_value_heads == -1 ? o.n_heads : o.n_key_value_heads),
+        kept_heads_(o.n_key_value_heads == -1 || o.ungroup_grouped_query_attention
+                        ? o.n_heads
+                        : o.n_key_value_heads),
         // One copy for q, k and v: there is none where these have different heads.
         hook_attn_in_(
             kept_heads_ == n_heads_ ? b.optional_site("hook_attn_in", head_axes(o, n_heads_)) : -1),
@@ -127,6 +130,7 @@ class TransformerBlock {
             .causal = o.causal,
             .divisor = o.attention_divisor,
             .n_key_value_heads = o.n_key_value_heads,
+            .ungroup_grouped_query_attention = o.ungroup_grouped_query_attention,
             .window = o.window,
             .soft_cap = o.attention_soft_cap,
             .alibi = o.alibi,

@@ -41,11 +41,12 @@ struct TransformerConfig {
   Index window_size = -1;       // a query sees so many keys, itself included; causal ones only
   std::vector<AttentionType> attn_types = {};  ///< of each block, with use_local_attn
   Index n_key_value_heads = -1;                // heads share keys and values; -1: each has its own
-  double attn_scores_soft_cap = -1;            // c tanh(score / c); -1: none
-  double output_logits_soft_cap = -1;          // c tanh(logit / c); -1: none
-  bool tied_embeddings = false;                // W_U is W_E^T
-  bool use_attn_scale = true;                  ///< divide scores by attn_scale
-  double attn_scale = -1;                      // scores are divided by it; -1: sqrt(d_head)
+  bool ungroup_grouped_query_attention = false;  ///< hook_k, hook_v: a copy for each head
+  double attn_scores_soft_cap = -1;              // c tanh(score / c); -1: none
+  double output_logits_soft_cap = -1;            // c tanh(logit / c); -1: none
+  bool tied_embeddings = false;                  // W_U is W_E^T
+  bool use_attn_scale = true;                    ///< divide scores by attn_scale
+  double attn_scale = -1;                        // scores are divided by it; -1: sqrt(d_head)
   bool scale_attn_by_inverse_layer_idx = false;  ///< and by the block's number + 1
   InitMode init_mode = InitMode::gpt2;           ///< how matrices are drawn
   double initializer_range = -1;  // gpt2: standard deviation, -1: 0.8 / sqrt(d_model); else: gain
@@ -158,6 +159,7 @@ struct TransformerConfig {
       fail<ConfigError>("rotary_base is ", rotary_base, ": it must be positive");
     }
   }
+  bool shares_heads(Index heads) const { return is_grouped() && n_key_value_heads != heads; }
   // Throws ConfigError for windows, groups and caps that cannot be.
   void check_attention(Index heads) const {
     if (use_local_attn) {
@@ -183,6 +185,11 @@ struct TransformerConfig {
     if (is_grouped() && (n_key_value_heads < 1 || heads % n_key_value_heads != 0)) {
       fail<ConfigError>("n_key_value_heads is ", n_key_value_heads, ": it must divide n_heads ",
                         heads, ", or be -1 where each head has keys and values of its own");
+    }
+    if (ungroup_grouped_query_attention && !shares_heads(heads)) {
+      fail<ConfigError>("ungroup_grouped_query_attention is set, but n_key_value_heads is ",
+                        n_key_value_heads, ": with ", heads,
+                        " heads there are no groups to take apart");
     }
     const auto check_cap = [](const char* field, double cap) {
       if (cap == -1 || (cap > 0 && std::isfinite(cap))) return;

@@ -237,8 +237,7 @@ class Embed {
     const auto width = static_cast<std::size_t>(embedded.shape()[-1]);
     auto* mask = tape.arena().template allocate<std::uint8_t>(count * width);
     for (std::size_t i = 0; i < count * width; ++i) mask[i] = padded[i / width];
-    const auto nothing = tape.constant_copy(Tensor<T>(embedded.shape()).view());
-    return record<Where>({mask}, embedded, nothing);
+    return record<Where>({mask}, embedded, tape.zeros(embedded.shape()));
   }
 
   Index n_ctx_, d_vocab_;

@@ -123,8 +123,7 @@ class Mlp {
   // x W, without a bias.
   static Variable<T> times(Pass<T>& pass, Variable<T> x, ParameterId W) {
     const auto weights = pass[W];
-    const auto none = pass.tape().constant_copy(Tensor<T>({weights.shape()[1]}).view());
-    return record<Linear>({}, x, weights, none);
+    return record<Linear>({}, x, weights, pass.tape().zeros({weights.shape()[1]}));
   }
 
   std::string place_;

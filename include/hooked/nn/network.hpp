@@ -42,6 +42,7 @@ inline BlockOptions block_options(const TransformerConfig& c, Index layer) {
           .attention_divisor = c.attention_divisor(layer),
           .parallel = c.parallel_attn_mlp,
           .n_key_value_heads = c.n_key_value_heads,
+          .ungroup_grouped_query_attention = c.ungroup_grouped_query_attention,
           .window = c.is_local(layer) ? c.window_size : 0,
           .attention_soft_cap = std::max(0.0, c.attn_scores_soft_cap),
           .alibi = c.positional_embedding == PositionalEmbedding::alibi,
