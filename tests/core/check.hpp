@@ -5,6 +5,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "error_of.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/core/tensor.hpp"
 
@@ -37,15 +38,4 @@ template <hooked::TensorLike A>
 std::string difference(const A& a, const hooked::Shape& shape, const std::vector<double>& numbers,
                        double tolerance = 0.0) {
   return difference(a, hooked::Tensor<double>(shape, numbers), tolerance);
-}
-
-/// The text of the E that `f` throws.
-template <class E, class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }

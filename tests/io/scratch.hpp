@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "hooked/core/error.hpp"
+#include "error_of.hpp"
 
 namespace scratch {
 
@@ -39,16 +39,7 @@ class Directory {
   std::filesystem::path path_;
 };
 
-/// The text of the E that `run` throws; any other exception goes through.
-template <class E = hooked::FormatError, class Run>
-std::string error_of(Run run) {
-  try {
-    run();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
+using ::error_of;
 
 /// The same damage for the same `seed`: one to three bits flipped, bytes set, inserted, removed or
 /// repeated, the end cut off, or a number or bracket that a parser might trip over put in.
