@@ -35,6 +35,16 @@ function(hooked_library name)
   endif()
 endfunction()
 
+# hooked_not_for_speed(name...): programs in which what has to be fast is compiled into the library, if
+# there is one.
+function(hooked_not_for_speed)
+  if(TARGET hooked_compiled AND NOT MSVC)
+    foreach(name IN LISTS ARGN)
+      target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Debug>:-O0>)
+    endforeach()
+  endif()
+endfunction()
+
 # hooked_unit(name source...): units that are compiled when somebody asks, to see whether they do.
 function(hooked_unit name)
   add_library(${name} OBJECT EXCLUDE_FROM_ALL ${ARGN})

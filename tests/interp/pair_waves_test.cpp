@@ -1,6 +1,7 @@
 #include "hooked/interp/pair_waves.hpp"
 
 #include "catch.hpp"
+#include "hooked/core/creation.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/core/reduce.hpp"
 

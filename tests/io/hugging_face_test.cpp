@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::filesystem::path golden(const std::string& name) {
+std::filesystem::path checkpoint(const std::string& name) {
   return std::filesystem::path(HOOKED_TESTS_DIR) / "golden/hugging_face" / name;
 }
 
@@ -49,7 +49,7 @@ Tensor<Token> tokens_of(const Json& expected) {
 class Copy {
  public:
   explicit Copy(const std::string& name) {
-    std::filesystem::copy(golden(name), here_.path(), std::filesystem::copy_options::recursive);
+    std::filesystem::copy(checkpoint(name), here_.path(), std::filesystem::copy_options::recursive);
   }
   std::string path() const { return here_.path().string(); }
   std::filesystem::path operator/(const std::string& name) const { return here_ / name; }
@@ -81,7 +81,7 @@ class Copy {
 };
 
 TransformerConfig config_of(const std::string& name) {
-  return hugging_face_config(load_json(golden(name) / "config.json"), "config.json");
+  return hugging_face_config(load_json(checkpoint(name) / "config.json"), "config.json");
 }
 
 }  // namespace
@@ -90,8 +90,8 @@ TEST_CASE("Checkpoints of GPT-2 and GPT-NeoX give transformers' hidden states an
   for (const std::string name : {"gpt2", "gpt2_untied", "gpt2_unscaled", "gpt2_half", "neox",
                                  "neox_serial", "neox_tied", "neox_half"}) {
     CAPTURE(name);
-    const Json expected = load_json(golden(name) / "expected.json");
-    const auto model = load_hugging_face<double>(golden(name));
+    const Json expected = load_json(checkpoint(name) / "expected.json");
+    const auto model = load_hugging_face<double>(checkpoint(name));
     const auto [logits, cache] = model.run_with_cache(tokens_of(expected));
     CHECK(distance(logits, expected["logits"]) < 1e-12);
     const Json& streams = expected["hidden_states"];
@@ -99,7 +99,7 @@ TEST_CASE("Checkpoints of GPT-2 and GPT-NeoX give transformers' hidden states an
     CHECK(distance(cache["resid_pre0"], streams[0]) < 1e-12);
     CHECK(distance(cache["resid_pre1"], streams[1]) < 1e-12);
     CHECK(distance(cache["unembed.hook_in"], streams[2]) < 1e-12);
-    const auto in_float = load_any_model<float>(golden(name));
+    const auto in_float = load_any_model<float>(checkpoint(name));
     CHECK(distance(in_float(tokens_of(expected)), expected["logits"]) < 1e-4);
   }
 }
@@ -132,7 +132,7 @@ TEST_CASE("A config of Hugging Face says the same in our words", "[io]") {
 TEST_CASE("A model of Hugging Face is saved and loaded as ours, tied or not", "[io]") {
   for (const std::string name : {"gpt2", "neox"}) {
     const scratch::Directory directory;
-    const auto model = load_hugging_face<float>(golden(name));
+    const auto model = load_hugging_face<float>(checkpoint(name));
     save_model(model, directory / "ours");
     const auto again = load_any_model<float>(directory / "ours");
     CHECK(again.config() == model.config());

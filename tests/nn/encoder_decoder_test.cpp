@@ -18,6 +18,7 @@
 #include "hooked/nn/loss.hpp"
 #include "hooked/testing/bits.hpp"
 #include "io/scratch.hpp"
+#include "nn/golden_numbers.hpp"
 
 namespace hooked {
 namespace {
@@ -26,17 +27,7 @@ using Catch::Matchers::ContainsSubstring;
 using Json = nlohmann::ordered_json;
 using scratch::error_of;
 
-template <class N>
-Tensor<N> table(const Json& rows) {
-  if (!rows.is_array()) return {};
-  std::vector<N> all;
-  for (const Json& row : rows) {
-    for (const Json& number : row) all.push_back(number.get<N>());
-  }
-  return Tensor<N>({static_cast<Index>(rows.size()), static_cast<Index>(rows[0].size())}, all);
-}
-
-EncoderDecoderConfig config_of(const Json& c) {
+EncoderDecoderConfig encoder_decoder_config(const Json& c) {
   const auto size = [&](const char* field) { return c[field].get<Index>(); };
   return {.n_encoder_layers = size("n_encoder_layers"),
           .n_decoder_layers = size("n_decoder_layers"),
@@ -57,29 +48,19 @@ EncoderDecoderConfig config_of(const Json& c) {
           .tied_embeddings = c["tied_embeddings"].get<bool>()};
 }
 
-/// The two numbers that the files keep of a tensor.
-void check_summary(View<const double> x, const Json& expected) {
-  double squares = 0.0, probe = 0.0;
-  for_each_element(x, [&](Index i, const double& value) {
-    squares += value * value;
-    probe += value / static_cast<double>(i + 1);
-  });
-  CHECK(std::sqrt(squares) == Approx(expected[0].get<double>()).epsilon(1e-10).margin(1e-12));
-  CHECK(probe == Approx(expected[1].get<double>()).epsilon(1e-10).margin(1e-12));
-}
-
 TEST_CASE("PyTorch's encoders and decoders compute the same activations, losses and gradients") {
   const std::string name = GENERATE("post_norm", "post_norm_padded", "post_norm_final",
                                     "norm_first", "norm_first_final");
   CAPTURE(name);
   std::ifstream file(std::string(HOOKED_TESTS_DIR) + "/golden/encoder_decoder/" + name + ".json");
   const Json golden = Json::parse(file);
-  EncoderDecoder<double> model(config_of(golden["config"]));
+  EncoderDecoder<double> model(encoder_decoder_config(golden["config"]));
   golden::fill_parameters(model.parameters());
-  const auto source = table<Token>(golden["source"]), target = table<Token>(golden["target"]),
-             labels = table<Token>(golden["labels"]);
-  const auto source_mask = table<std::uint8_t>(golden["source_mask"]),
-             target_mask = table<std::uint8_t>(golden["target_mask"]);
+  const auto source = golden::table<Token>(golden["source"]),
+             target = golden::table<Token>(golden["target"]),
+             labels = golden::table<Token>(golden["labels"]);
+  const auto source_mask = golden::table<std::uint8_t>(golden["source_mask"]),
+             target_mask = golden::table<std::uint8_t>(golden["target_mask"]);
   const SourceAndTarget in{source, target, source_mask, target_mask};
   const auto loss = [&](Variable<double> logits) { return cross_entropy(logits, labels.view()); };
 
@@ -99,11 +80,11 @@ TEST_CASE("PyTorch's encoders and decoders compute the same activations, losses 
   const auto cache = model.run_with_cache(in, {.names = sites, .gradient_of = loss}).cache;
   for (const auto& [site, numbers] : golden["activations"].items()) {
     CAPTURE(site);
-    check_summary(cache[site], numbers);
+    golden::check_summary(cache[site], numbers, 1e-10);
   }
   for (const auto& [site, numbers] : golden["gradients"].items()) {
     CAPTURE(site);
-    check_summary(cache[site + "_grad"], numbers);
+    golden::check_summary(cache[site + "_grad"], numbers, 1e-10);
   }
 
   HookPlan<double> all = model.plan();
@@ -118,7 +99,7 @@ TEST_CASE("PyTorch's encoders and decoders compute the same activations, losses 
     CHECK(model.parameters().names().size() == golden["parameter_gradients"].size());
     for (const auto& [parameter, numbers] : golden["parameter_gradients"].items()) {
       CAPTURE(parameter, plan != nullptr);
-      check_summary(pass.gradient(parameter), numbers);
+      golden::check_summary(pass.gradient(parameter), numbers, 1e-10);
     }
   }
 }

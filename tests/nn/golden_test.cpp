@@ -12,6 +12,7 @@
 #include "hooked/hooks/edits.hpp"
 #include "hooked/io/config_json.hpp"
 #include "hooked/nn/generate.hpp"
+#include "nn/golden_numbers.hpp"
 
 namespace hooked {
 namespace {
@@ -225,35 +226,6 @@ TEST_CASE("Variants of the golden model give the published losses and logits") {
 
 using Json = nlohmann::ordered_json;
 
-/// Nested lists of numbers as one, row-major.
-template <class N>
-std::vector<N> flat(const Json& list) {
-  if (list.is_number()) return {list.get<N>()};
-  std::vector<N> all;
-  for (const Json& part : list) {
-    const std::vector<N> inner = flat<N>(part);
-    all.insert(all.end(), inner.begin(), inner.end());
-  }
-  return all;
-}
-template <class N>
-Tensor<N> table(const Json& rows) {
-  return Tensor<N>({static_cast<Index>(rows.size()), static_cast<Index>(rows[0].size())},
-                   flat<N>(rows));
-}
-
-/// The two numbers that the files keep of a tensor; -inf counts as 0.
-void check_summary(View<const double> x, const Json& expected) {
-  double squares = 0.0, probe = 0.0;
-  for_each_element(x, [&](Index i, const double& value) {
-    if (std::isinf(value)) return;
-    squares += value * value;
-    probe += value / static_cast<double>(i + 1);
-  });
-  CHECK(std::sqrt(squares) == Approx(expected[0].get<double>()).epsilon(1e-12).margin(1e-12));
-  CHECK(probe == Approx(expected[1].get<double>()).epsilon(1e-12).margin(1e-12));
-}
-
 TEST_CASE("TransformerLens computes the same activations, losses and gradients") {
   const std::string name =
       GENERATE("rms", "rms_pre", "ln_pre_final_rms", "parallel", "inverse_layer_scale", "split_qkv",
@@ -264,17 +236,17 @@ TEST_CASE("TransformerLens computes the same activations, losses and gradients")
   std::ifstream file(std::string(HOOKED_TESTS_DIR) + "/golden/" + name + ".json");
   const Json golden = Json::parse(file);
   const auto model = golden::model(config_from_json(golden["config"], name));
-  const Tensor<Token> tokens = table<Token>(golden["tokens"]);
+  const Tensor<Token> tokens = golden::table<Token>(golden["tokens"]);
   RunOptions run;
   const bool masked = golden["attention_mask"].is_array();
-  if (masked) run.attention_mask = table<std::uint8_t>(golden["attention_mask"]);
+  if (masked) run.attention_mask = golden::table<std::uint8_t>(golden["attention_mask"]);
   const Tensor<Token> labels =
       next_token_labels(tokens, masked ? run.attention_mask.data() : nullptr);
   const auto loss = [&](Variable<double> logits) { return cross_entropy(logits, labels.view()); };
 
   CHECK(model.loss(tokens, run) == Approx(golden["loss"].get<double>()).epsilon(1e-12));
-  check(model.loss_per_token(tokens, run), flat<double>(golden["loss_per_token"]));
-  check(model(tokens, run), flat<double>(golden["logits"]));
+  check(model.loss_per_token(tokens, run), golden::flat<double>(golden["loss_per_token"]));
+  check(model(tokens, run), golden::flat<double>(golden["logits"]));
 
   std::vector<std::string> names;
   for (const auto& [site, numbers] : golden["activations"].items()) names.push_back(site);
@@ -289,8 +261,8 @@ TEST_CASE("TransformerLens computes the same activations, losses and gradients")
   CHECK(found == names);  // the order counts
   for (const auto& [site, numbers] : golden["activations"].items()) {
     CAPTURE(site);
-    check_summary(cache[site], numbers);
-    check_summary(cache[site + "_grad"], golden["gradients"][site]);
+    golden::check_summary(cache[site], numbers, 1e-12);
+    golden::check_summary(cache[site + "_grad"], golden["gradients"][site], 1e-12);
   }
 
   Pass<double> pass(model.parameters());
@@ -299,7 +271,7 @@ TEST_CASE("TransformerLens computes the same activations, losses and gradients")
   CHECK(model.parameters().names().size() == golden["parameter_gradients"].size());
   for (const auto& [parameter, numbers] : golden["parameter_gradients"].items()) {
     CAPTURE(parameter);
-    check_summary(pass.gradient(parameter), numbers);
+    golden::check_summary(pass.gradient(parameter), numbers, 1e-12);
   }
 }
 
