@@ -22,8 +22,10 @@ std::vector<N> flat(const nlohmann::ordered_json& list) {
   }
   return all;
 }
+/// A list of lists of the same length; of anything else: nothing.
 template <class N>
 Tensor<N> table(const nlohmann::ordered_json& rows) {
+  if (!rows.is_array()) return {};
   return Tensor<N>({static_cast<Index>(rows.size()), static_cast<Index>(rows[0].size())},
                    flat<N>(rows));
 }
