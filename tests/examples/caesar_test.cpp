@@ -149,7 +149,7 @@ TEST_CASE("What is not UTF-8 is refused, and where", "[caesar]") {
                                                        {"past the last", "abc\xF4\x90\x80\x80"}};
   for (const auto& [name, bytes] : wrong) {
     CAPTURE(name);
-    CHECK(error_of<hooked::FormatError>([&] { straightened(bytes, "my.txt"); }) ==
+    CHECK(error_of<hooked::FormatError>([&text = bytes] { straightened(text, "my.txt"); }) ==
           "my.txt: byte 3 is not UTF-8: convert the text");
   }
   CHECK(straightened("\xF0\x9F\x98\x80z", "emoji") == "\xF0\x9F\x98\x80z");

@@ -180,7 +180,8 @@ TEMPLATE_TEST_CASE("Left out, padding and unwanted positions change nothing", ""
           const Tensor<T> logits(y.value());
           Tensor<Token> labels(y.shape().axes(0, 2));
           for (Index r = 0; r < labels.numel(); ++r) {
-            const Index n = labels.size(1), p = positions.empty() ? r % n : positions[r % n];
+            const Index n = labels.size(1),
+                        p = positions.empty() ? r % n : positions[static_cast<std::size_t>(r % n)];
             const bool hidden = padded && pairs.target_mask(r / n, p) == 0;
             labels.data()[r] = hidden ? CrossEntropy::kIgnored : static_cast<Token>(r % 5);
           }

@@ -70,10 +70,11 @@ TEST_CASE("An encoder-decoder learns to reverse every string") {
                               .eos_token = kEnd,
                               .attention_mask = test_set.source_mask});
   Index wrong = 0;
-  for_each_element(test_set.labels.view(), [&](Index i, const Token& label) {
-    const Index at = i % test_set.labels.size(1) + 1;
+  const Tensor<Token>& labels = test_set.labels;
+  for_each_element(labels.view(), [&](Index i, const Token& label) {
+    const Index at = i % labels.size(1) + 1;
     if (label == CrossEntropy::kIgnored) return;
-    wrong += at < said.size(1) && said(i / test_set.labels.size(1), at) == label ? 0 : 1;
+    wrong += at < said.size(1) && said(i / labels.size(1), at) == label ? 0 : 1;
   });
   CHECK(wrong == 0);
 }
