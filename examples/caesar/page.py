@@ -23,6 +23,7 @@ MODES = {"easy": "Easy mode: words by their frequency", "medium": "Medium mode: 
          "hard": "Hard mode: slices of prose"}
 LOSS = "loss; mean and median probability of the right rotation"
 BAYES = "Bayes' rule over the word list: loss, mean probability, accuracy"
+NGRAMS = "loss: n-grams of order 1, 2, 3, 4; network"
 LAYER_0 = "layer 0: attention within the word, from A, B, C"
 LAYER_1 = "1.0 attends to C, 1.1 to B"
 FIRST = "layer 1: attention to the first word, 1.0 and 1.1"
@@ -80,7 +81,9 @@ Two layers of attention with two heads of 24 dimensions, a residual stream of 48
 both layers and before the unembedding, no MLPs. A sequence has $length characters, all letters
 rotated by the same number, which the model says at every position. $sequences sequences, $epochs
 epochs of batches of $batch_size by Adam, the learning rate falling from $lr to $last_lr, L2 of
-$weight_decay; the weights of the epoch with the best validation loss are kept.
+$weight_decay; the weights of the epoch with the best validation loss are kept. Slices of hard mode are cut
+from the texts of `fortune` (Debian's package `fortunes`); of every sixteen blocks of 1,000 characters
+one is for validation.
 
 All analyses are of processed weights (norms folded, all that is written to the stream centred, value
 biases folded), which compute the same: each run says by how much they differ.
@@ -120,6 +123,11 @@ def mode_section(results, mode, runs):
     return "\n\n".join(parts)
 
 
+def over_all(runs, order):
+    """Whether all runs have a lower loss than n-grams of an order, from 0."""
+    return all(run.value(NGRAMS, 4) < run.value(NGRAMS, order) for run in runs)
+
+
 def findings(runs):
     lines = []
     for mode, of in runs.items():
@@ -129,6 +137,10 @@ def findings(runs):
         if BAYES in of[0].claims:
             line += (f"; the best possible are {number(of[0].value(BAYES, 2), 4)}% and "
                      f"{number(of[0].value(BAYES))} nats")
+        if NGRAMS in of[0].claims:
+            losses = ", ".join(number(of[0].value(NGRAMS, order)) for order in range(4))
+            line += (f"; Bayes' rule with n-grams of order 1 to 4 has {losses}: the model is better than "
+                     f"{sum(over_all(of, order) for order in range(4))} of these")
         names = counting(of) if judged(of) else []
         if names:
             held = [sum(holds(run, name) for name in names) for run in of]
