@@ -15,7 +15,9 @@ using scratch::error_of;
 
 namespace {
 
-nlohmann::ordered_json golden() { return load_json(HOOKED_TESTS_DIR "/golden/optimizers.json"); }
+nlohmann::ordered_json golden_training() {
+  return load_json(HOOKED_TESTS_DIR "/golden/optimizers.json");
+}
 
 /// Two vectors, a and b.
 Parameters<double> two_vectors(Index a, Index b) {
@@ -116,7 +118,7 @@ TEST_CASE("SGD keeps a velocity that starts as the first gradient", "[train]") {
 }
 
 TEST_CASE("Optimisers take the steps that PyTorch takes", "[train]") {
-  const nlohmann::ordered_json golden = ::golden();
+  const nlohmann::ordered_json golden = golden_training();
   const auto name = GENERATE("adamw", "adamw_defaults", "adamw_group", "adam", "adam_l2",
                              "adam_l2_group", "sgd", "sgd_momentum", "sgd_group");
   CAPTURE(name);
@@ -248,7 +250,7 @@ TEST_CASE("Pieces follow one another, and a piece of no steps is passed over", "
 }
 
 TEST_CASE("Schedules are those of PyTorch", "[train]") {
-  const nlohmann::ordered_json golden = ::golden();
+  const nlohmann::ordered_json golden = golden_training();
   const std::pair<const char*, Schedule> schedules[] = {
       {"linear", Schedule::linear(6, 0.25)},
       {"warmup", Schedule::warmup(4, 0.1)},
