@@ -21,6 +21,10 @@ WHAT = {
         "D16: generate with a key-value cache and no tokenizer takes wrong positions: it "
         "goes without, and ours goes both ways"
     ),
+    "ungrouped cache": (
+        "ungroup_grouped_query_attention: a key-value cache has no room for the keys of all heads: "
+        "it goes without, and ours goes both ways"
+    ),
     "D18": (
         "D18: use_split_qkv_input: the scale of ln1 has an axis of heads, and does not "
         "broadcast: it has none"
@@ -69,6 +73,8 @@ def forget_alibi(attention, _) -> None:
 
 def can_use_cache(config) -> bool:
     """Where a key-value cache gives the same: no key sees what comes after it."""
+    if config.ungroup_grouped_query_attention:
+        return False
     return config.attention_dir == "causal" and config.positional_embedding_type in (
         "rotary",
         "alibi",
@@ -138,6 +144,7 @@ def of(case) -> list[str]:
         "D10": kind == "shortformer",
         "D11": True,
         "D16": config["attention_dir"] == "causal" and kind in ("standard", "shortformer"),
+        "ungrouped cache": config.get("ungroup_grouped_query_attention", False),
         "D18": config["use_split_qkv_input"] and config["normalization_type"] is not None,
         "final norm": config["final_rms"],
         "no norms": config["normalization_type"] is None and not config["attn_only"],

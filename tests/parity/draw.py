@@ -143,6 +143,8 @@ def options(r: random.Random) -> dict:
         drawn = part(r, config)
         plain = {key: value for key, value in PLAIN.items() if key in drawn}
         config.update(drawn if r.random() < kept else plain)
+    if config["n_key_value_heads"] not in (None, config["n_heads"]):
+        config["ungroup_grouped_query_attention"] = r.random() < 0.3
     return config
 
 

@@ -66,7 +66,7 @@ struct LanesOf {
   const CrossEntropyLoss objective = {};
   const std::vector<SiteSelector> none = {};
   Together<T> models;
-  detail::JobOf<T, Model<TransformerNetwork<T>>, Batches<Dataset>, CrossEntropyLoss> job;
+  hooked::detail::JobOf<T, Model<TransformerNetwork<T>>, Batches<Dataset>, CrossEntropyLoss> job;
   Lanes<T> lanes;
 };
 
