@@ -53,15 +53,10 @@ inline void head_ablations(const Reading& at, const Roles& roles, Report& report
              " for 1.0, " + short_text(mean_ablated[3], 3) + " for 1.1; with all " +
              short_text(at.loss({}), 3) + ".");
   Figure figure = Figure::bars("Loss without a head", "head", "nats");
-  const auto row = [](const std::vector<double>& x) {
-    Tensor<double> y({static_cast<Index>(x.size())});
-    std::copy(x.begin(), x.end(), y.data());
-    return y;
-  };
   figure.panel_with_groups("", {"0.0", "0.1", "1.0", "1.1"})
-      .series("zero", row(zeroed))
-      .series("mean", row(mean_ablated))
-      .series("looks at itself", row(to_itself));
+      .series("zero", Tensor<double>({4}, zeroed))
+      .series("mean", Tensor<double>({4}, mean_ablated))
+      .series("looks at itself", Tensor<double>({4}, to_itself));
   report.add("head_ablations", "Every head is needed: no bar is as low as the model's own loss.",
              std::move(figure));
 }

@@ -20,9 +20,11 @@ inline Tensor<double> mean_pattern(const Reading& at, Index layer) {
   return in_double(mean(at.site(hooked::text("blocks.", layer, ".attn.hook_pattern")), 0));
 }
 
-/// Mean attention of destinations in words `first_word` and later, by key: its slot, and whether
-/// its word is the destination's own, an earlier one, or the first: [head, where, slot].
+/// Whose word a key stands in, seen from its query.
 enum Where : Index { own_word, earlier_words, first_word };
+
+/// Mean attention of destinations in words `first` and later (in one slot, if it is given) by the
+/// key's slot and by whose word that is: [head, where, slot].
 inline Tensor<double> attention_by_slot(const Tensor<double>& pattern, Index first,
                                         Index destination_slot = -1) {
   Tensor<double> by({pattern.size(0), 3, kSlots});

@@ -19,11 +19,7 @@ inline Tensor<double> probabilities(const Reading& at, View<const Token> tokens)
 /// Pearson's correlation.
 inline double correlation(const std::vector<double>& x, const std::vector<double>& y) {
   const auto n = static_cast<Index>(x.size());
-  Tensor<double> a({n, 1}), b({n, 1});
-  for (Index i = 0; i < n; ++i) {
-    a(i, 0) = x[static_cast<std::size_t>(i)], b(i, 0) = y[static_cast<std::size_t>(i)];
-  }
-  const hooked::LinearFits fit = hooked::fit_linear(a, b);
+  const auto fit = hooked::fit_linear(Tensor<double>({n, 1}, x), Tensor<double>({n, 1}, y));
   return std::copysign(std::sqrt(fit.r2(0)), fit.slopes(0, 0));
 }
 
@@ -68,14 +64,9 @@ inline void single_letters(const Reading& at, Report& report) {
   Figure bars = Figure::bars("First letters", "letter", "probability");
   std::vector<std::string> names;
   for (char c = 'a'; c <= 'z'; ++c) names.emplace_back(1, c);
-  const auto row = [](const std::vector<double>& x) {
-    Tensor<double> y({static_cast<Index>(x.size())});
-    std::copy(x.begin(), x.end(), y.data());
-    return y;
-  };
   bars.panel_with_groups("", names)
-      .series("list", row(listed))
-      .series("implied by the model", row(implied));
+      .series("list", Tensor<double>({kLetters}, listed))
+      .series("implied by the model", Tensor<double>({kLetters}, implied));
   report.add("first_letters", "Both bars of a letter are equally high.", std::move(bars));
   Figure table = Figure::bars("Letters in words", "letter", "share of words");
   for (Index slot = 0; slot < kWordLength; ++slot) {

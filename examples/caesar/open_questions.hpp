@@ -15,7 +15,8 @@ inline void open_questions(const study::Subject& subject, const Reading& at, con
                            Report& report) {
   if (at.has_words()) {
     gap(at, report);
-    score_terms(at, roles, report);
+    // With an MLP in layer 0, keys hold more than these terms.
+    if (at.model.config().attn_only) score_terms(at, roles, report);
     frequency(at, roles, report);
     equivariance(at, roles, report);
   } else {

@@ -8,7 +8,6 @@ RESULTS holds easy, medium and hard, each with full-seedN as --out wrote them.
 
 import argparse
 import datetime
-import json
 import pathlib
 import string
 import sys
@@ -16,18 +15,16 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, holds, judged, number, one_run, other_measurements,
-    runs_of, spread, verdict_grid, where_it_differs)
+    claims_over_seeds, counting, definitions, findings_of, holds, judged, number, one_run,
+    other_measurements, runs_of, shown, spread, verdict_grid, where_it_differs)
 
 MODES = {"easy": "Easy mode: words by their frequency", "medium": "Medium mode: words alike",
          "hard": "Hard mode: slices of prose"}
 LOSS = "loss; mean and median probability of the right rotation"
 BAYES = "Bayes' rule over the word list: loss, mean probability, accuracy"
 NGRAMS = "loss: n-grams of order 1, 2, 3, 4; network"
-LAYER_0 = "layer 0: attention within the word, from A, B, C"
 LAYER_1 = "1.0 attends to C, 1.1 to B"
 FIRST = "layer 1: attention to the first word, 1.0 and 1.1"
-PLACES = "position embeddings alone: the most that a head of layer 1 attends to a key"
 COMPOSED = "K-composition: 1.0 to what attended to 0A, 1.1 to what attended to 0B"
 AT_ONE = "attribution at position 1: head 1.1 less head 1.0"
 PAIRS = "first word: the model less additive evidence, second and third letter"
@@ -40,9 +37,9 @@ WHY = {
         "be all alike (the study's own weights: .28 and .24)",
     COMPOSED: lambda run: "the bias to early words is as weak as their attention: "
         f"{number(run.value(FIRST))} and {number(run.value(FIRST, 1))} to the first word",
-    LAYER_1: lambda run: "which letters a head reads is settled by training: both heads of layer 1 "
-        f"look at third letters, {number(run.value(LAYER_1))} of 1.0, and 1.1 has "
-        f"{number(run.value(LAYER_1, 1))} for the other",
+    LAYER_1: lambda run: f"1.0 gives {number(run.value(LAYER_1))} of its attention to C, 1.1 "
+        f"{number(run.value(LAYER_1, 1))} to " + (
+            "the lesser of B and C" if run.facts["choices"]["mode"] == "medium" else "B"),
     AT_ONE: lambda run: f"the difference is {number(run.value(AT_ONE))} logits: both heads read "
         "what two letters say",
     PAIRS: lambda run: f"the model gains {number(run.value(PAIRS))} and {number(run.value(PAIRS, 1))} "
@@ -94,15 +91,6 @@ $modes
 
 $definitions
 """)
-
-
-def shown(runs):
-    names = counting(runs)
-    return max(runs, key=lambda run: (sum(holds(run, name) for name in names), -run.seed))
-
-
-def findings_of(folder):
-    return json.loads((folder / "findings.json").read_text(encoding="utf-8"))
 
 
 def mode_section(results, mode, runs):

@@ -158,8 +158,8 @@ typename Kind::Model train_or_load(const StudyOf<Kind>& study, const Options& op
   training.resume = options.resume;
   training.seed = seed_of(options);
   training.threads = options.threads;
-  std::printf("training on %td of %td examples for %td steps\n", setup.part.train.size(),
-              setup.all.size(), steps);
+  std::printf("training on %td examples for %td steps; %td are for testing\n",
+              setup.part.train.size(), steps, setup.part.test.size());
   detail::Keeper keeper(model, options.out, steps, study.snapshots, is_interrupted);
   const hooked::TrainResult result =
       hooked::train(model, setup.part.train, Kind::objective(setup.model), training, keeper);
@@ -239,17 +239,18 @@ template <class Kind>
 void run(const StudyOf<Kind>& study, const Options& options) {
   hooked::make_directory(options.out);
   const SetupOf<Kind> setup = study.setup(options.choices, seed_of(options));
+  const bool has_run = options.model.empty();
   const typename Kind::Model model =
-      options.model.empty() ? train_or_load(study, options, setup) : given_model(options, setup);
+      has_run ? train_or_load(study, options, setup) : given_model(options, setup);
   const SubjectOf<Kind> trained{model, setup, options.choices, options.threads};
   hooked::Report report = study.analyse(trained);
-  const Trajectory trajectory = trajectory_of(study, options, trained);
+  const Trajectory trajectory = has_run ? trajectory_of(study, options, trained) : Trajectory{};
   save_trajectory(trajectory, options.out, report);
   for (const NullModelOf<Kind>& null : null_models(study, options, trained, trajectory)) {
     add_null(report.claims, null.name,
              study.analyse({null.model, setup, options.choices, options.threads}).claims);
   }
-  if (study.along != nullptr && options.model.empty()) study.along(trajectory, report);
+  if (study.along != nullptr && has_run) study.along(trajectory, report);
   report.save(options.out);
   print(study.presets, options, report);
 }

@@ -41,7 +41,8 @@ CommandLine read_command_line(const std::string& name, const std::string& questi
   app.add_flag("--resume", options.resume, "go on from the last checkpoint in --out");
   app.add_option("--model", options.model,
                  "analyse the model of this folder, config.json and model.safetensors, in place of "
-                 "one that is trained");
+                 "one that is trained")
+      ->excludes("--resume");
   Chosen values;
   for (const Choice& choice : choices) {
     const std::string help = choice.help + " (else the preset's)";

@@ -144,6 +144,16 @@ def counting(runs):
     return [name for name in judged(runs) if not null_passes(runs, name)]
 
 
+def shown(runs):
+    """The run that a page shows end to end: most of the claims that count hold, the first of these."""
+    names = counting(runs)
+    return max(runs, key=lambda run: (sum(holds(run, name) for name in names), -run.seed))
+
+
+def findings_of(folder):
+    return json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+
+
 def escape(text):
     return text.replace("|", "\\|")
 

@@ -9,7 +9,6 @@ them, and sweeps with a folder for each question: sweep.json and summary.csv.
 
 import argparse
 import datetime
-import json
 import pathlib
 import string
 import sys
@@ -17,8 +16,9 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, frequency, holds, judged, number, one_run,
-    other_measurements, runs_of, settings_of, spread, sweep_of, table, verdict_grid, where_it_differs)
+    claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number, one_run,
+    other_measurements, runs_of, settings_of, shown, spread, sweep_of, table, verdict_grid,
+    where_it_differs)
 
 ACCURACY = "accuracy: plain, small, augmented test tuples"
 LOSS = "loss, plain test tuples"
@@ -143,21 +143,12 @@ $definitions
 """)
 
 
-def shown(runs):
-    names = counting(runs)
-    return max(runs, key=lambda run: (sum(holds(run, name) for name in names), -run.seed))
-
-
-def findings_of(folder):
-    return "\n".join(json.loads((folder / "findings.json").read_text(encoding="utf-8")))
-
-
 def task_section(results, task, runs):
     run = shown(runs)
     return "\n\n".join([
         f"## {TASKS[task]}",
         f"Seed {run.seed}, for which most of the claims that count hold: "
-        + findings_of(results / task / f"full-seed{run.seed}"),
+        + "\n".join(findings_of(results / task / f"full-seed{run.seed}")),
         one_run(run, runs),
         *filter(None, [where_it_differs(run, runs, WHY)]),
         f"All {len(runs)} seeds (● match, ○ same sign or shape, · differs, ? not measurable):",

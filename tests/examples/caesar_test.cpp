@@ -1,6 +1,8 @@
 // Texts, words and Bayes' rule of the Caesar study; caesar.sh runs its program.
 #include <fstream>
 
+#include "../../examples/caesar/ablations.hpp"
+#include "../../examples/caesar/attribution.hpp"
 #include "../../examples/caesar/letters.hpp"
 #include "../../examples/caesar/positions.hpp"
 #include "catch.hpp"
@@ -219,4 +221,44 @@ TEST_CASE("Attention is summed by slot and by whose word it is", "[caesar]") {
   CHECK(to_slot(by, 0, 1) == Approx(0.3));
   // All destinations of the last word: the other three attend to nothing here.
   CHECK(attention_by_slot(pattern, 2)(0, own_word, 2) == Approx(0.125));
+}
+
+TEST_CASE("Attributions add up to what the stream says of the right rotation", "[caesar]") {
+  const study::Choices chosen =
+      choices().with({{"words", 20}, {"length", 12}, {"sequences", 50}, {"batch_size", 50}});
+  const study::Setup made = setup(chosen, {0});
+  const Transformer<float> model(made.model, hooked::Seed{3});
+  const Reading at({model, made, chosen, 1});
+  const Tensor<double> added = attributions(at, {.third = 1, .second = 0});
+  REQUIRE(added.shape() == hooked::Shape{5, at.size(), 12});
+  // Positions and biases are the same in all sequences: of the stream less its mean, they are 0.
+  const Tensor<double> resid = in_double(at.site("blocks.1.hook_resid_post"));
+  const Tensor<double> centred = resid - mean(resid, 0, hooked::Keep::yes);
+  const Tensor<double> W_U = in_double(at.model["unembed.W_U"]);
+  const View<const float> scale = at.site("ln_final.hook_scale");
+  for (const Index s : {0, 17, 999}) {
+    for (const Index t : {0, 1, 11}) {
+      double sum = 0.0, expected = 0.0;
+      for (Index c = 0; c < 5; ++c) sum += added(c, s, t);
+      for (Index d = 0; d < W_U.size(0); ++d) {
+        expected += centred(s, t, d) * W_U(d, at.rotation(s)) / static_cast<double>(scale(s, t, 0));
+      }
+      CAPTURE(s, t);
+      CHECK(sum == Approx(expected).margin(1e-4));
+    }
+  }
+  // 1.0 is the head that the roles say.
+  const Tensor<double> swapped = attributions(at, {.third = 0, .second = 1});
+  CHECK(difference(added.select(0, 3), swapped.select(0, 4)) == "");
+  CHECK(difference(added.select(0, 3), swapped.select(0, 3)) != "");
+}
+
+TEST_CASE("Words are confined to themselves, and get the next one's values", "[caesar]") {
+  const Tensor<float> mask = within_words(8);
+  CHECK(mask(5, 4) == 0.0f);
+  CHECK(mask(5, 3) == -std::numeric_limits<float>::infinity());
+  Tensor<float> values({1, 12, 1, 1});
+  for (Index t = 0; t < 12; ++t) values(0, t, 0, 0) = static_cast<float>(t);
+  const Tensor<float> moved = of_next_word(values);
+  for (Index t = 0; t < 12; ++t) CHECK(moved(0, t, 0, 0) == static_cast<float>((t + 4) % 12));
 }

@@ -3,20 +3,7 @@
 # exit status 1; and that a small model of every task goes through all analyses, with any length.
 set -uo pipefail
 program=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failed=0
-
-refuses() { # refuses TEXT ARGUMENT...
-  local expected=$1 output status
-  shift
-  output=$("$program" "$@" 2>&1 >/dev/null)
-  status=$?
-  if [ "$status" != 1 ] || [ "$(wc -l <<<"$output")" != 1 ] || [[ $output != *"$expected"* ]]; then
-    printf 'expected "%s" and status 1, got status %s and:\n%s\n' "$expected" "$status" "$output"
-    failed=1
-  fi
-}
+. "$(dirname "$0")/refuses.sh"
 
 refuses "mean not in {max,median,sort}" --task mean --out "$folder/none"
 refuses "length is 11, it must be from 2 to 10" --length 11 --out "$folder/none"

@@ -2,20 +2,7 @@
 # What the study's program says to bad input: one line on standard error, exit status 1, no file.
 set -uo pipefail
 program=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failed=0
-
-refuses() { # refuses TEXT ARGUMENT...
-  local expected=$1 output status
-  shift
-  output=$("$program" "$@" 2>&1 >/dev/null)
-  status=$?
-  if [ "$status" != 1 ] || [ "$(wc -l <<<"$output")" != 1 ] || [[ $output != *"$expected"* ]]; then
-    printf 'expected "%s" and status 1, got status %s and:\n%s\n' "$expected" "$status" "$output"
-    failed=1
-  fi
-}
+. "$(dirname "$0")/refuses.sh"
 
 refuses "--out is required" --preset quick
 refuses "medium not in {quick,full}" --preset medium --out "$folder/run"

@@ -181,9 +181,7 @@ class EncoderDecoderNetwork {
       const bool is_padding = visible[r / wanted * length + p] == 0;
       std::fill_n(hides + r * width, width, static_cast<std::uint8_t>(is_padding ? 1 : 0));
     }
-    const auto nothing = pass.tape().numbers(logits.shape());
-    std::fill_n(nothing.data(), nothing.numel(), T(0));
-    return record<Where>({hides}, logits, pass.tape().constant(nothing));
+    return record<Where>({hides}, logits, pass.tape().zeros(logits.shape()));
   }
 
   static std::optional<KeptRows> kept_rows(Pass<T>& pass, const Stream<T>& stream) {

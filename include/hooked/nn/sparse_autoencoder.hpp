@@ -252,9 +252,7 @@ Variable<T> SparseAutoencoderNetwork<T>::where_open(Variable<T> gate, Variable<T
   const View<const T> g = gate.value();
   auto* open = tape.arena().template allocate<std::uint8_t>(static_cast<std::size_t>(g.numel()));
   for (Index i = 0; i < g.numel(); ++i) open[i] = g.data()[i] > T(0) ? 1 : 0;
-  const View<T> zeros = tape.numbers(g.shape());
-  zeros.fill(T(0));
-  return record<Where>({open}, tape.constant(View<const T>(zeros)), magnitude);
+  return record<Where>({open}, tape.zeros(g.shape()), magnitude);
 }
 
 /// A sparse autoencoder: a Model, so everything that takes a model takes it (train, run_with_cache,
