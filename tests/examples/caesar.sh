@@ -36,7 +36,7 @@ refuses "batch_size is 512, it must be from 1 to the number of sequences, 100" -
 refuses "d_model is 7, it must be even" --out "$folder/none" --d-model 7
 refuses "attn_only is 2, it must be 0 or 1" --out "$folder/none" --attn-only 2
 refuses "weight_decay is -1, it must be finite" --out "$folder/none" --weight-decay -1
-refuses "--model excludes --resume" --out "$folder/none" --model "$folder" --resume
+refuses "--resume excludes --model" --out "$folder/none" --model "$folder" --resume
 refuses "lr is 0 and last_lr is 0.0001" --out "$folder/none" --lr 0
 refuses "config.json" --out "$folder/none" --model "$folder/none"
 
