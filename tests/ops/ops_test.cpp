@@ -40,7 +40,7 @@ TEST_CASE("Every op has the gradient that central differences say, and keeps the
   }
 }
 
-TEST_CASE("The checker rejects every mutant of every op") {
+TEST_CASE("The checker rejects every mutant of every op", "[mutants]") {
   int tried = 0, rejected = 0, equivalent = 0;
   for (const auto& [op, op_float] : all_ops()) {
     const MutationReport report = check_mutants(op, op_float);
