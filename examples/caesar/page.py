@@ -3,7 +3,8 @@
 
     page.py [--date YYYY-MM-DD] --machine TEXT RESULTS > docs/results/caesar.md
 
-RESULTS holds easy, medium and hard, each with full-seedN as --out wrote them.
+RESULTS holds easy, medium, hard and hard_with_mlps, each with full-seedN as --out wrote them, and
+sweeps with a folder for each question: sweep.json and summary.csv.
 """
 
 import argparse
@@ -16,10 +17,12 @@ import types
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
     claims_over_seeds, counting, definitions, findings_of, holds, judged, number, one_run,
-    other_measurements, runs_of, shown, spread, verdict_grid, where_it_differs)
+    other_measurements, runs_of, settings_of, shown, spread, sweep_of, sweep_table, verdict_grid,
+    where_it_differs)
 
 MODES = {"easy": "Easy mode: words by their frequency", "medium": "Medium mode: words alike",
-         "hard": "Hard mode: slices of prose"}
+         "hard": "Hard mode: slices of prose",
+         "hard_with_mlps": "Hard mode with MLPs: the same by a larger model"}
 LOSS = "loss; mean and median probability of the right rotation"
 BAYES = "Bayes' rule over the word list: loss, mean probability, accuracy"
 NGRAMS = "loss: n-grams of order 1, 2, 3, 4; network"
@@ -82,10 +85,25 @@ $weight_decay; the weights of the epoch with the best validation loss are kept. 
 from the texts of `fortune` (Debian's package `fortunes`); of every sixteen blocks of 1,000 characters
 one is for validation.
 
+For the mode that the study leaves open there is a larger model, too, with MLPs; the command above
+says what else is different.
+
 All analyses are of processed weights (norms folded, all that is written to the stream centred, value
 biases folded), which compute the same: each run says by how much they differ.
 
 $modes
+
+## Does the log-probability turn with the word?
+
+The error of equivariance over the 26 rotations of a word, where 1 is chance and 0 is a model that
+treats all rotations alike, after short runs of medium mode. Words are the most frequent of three
+letters in `fortune`'s texts:
+
+$by_words
+
+and the study's list with other weight decay:
+
+$by_weight_decay
 
 ## Definitions
 
@@ -111,16 +129,41 @@ def mode_section(results, mode, runs):
     return "\n\n".join(parts)
 
 
+def command(runs, usual):
+    """What made runs of one kind; usual are the choices that have their preset's values."""
+    choices = runs[0].facts["choices"]
+    differing = "".join(f" --{name.replace('_', '-')} {number(value)}"
+                        for name, value in choices.items() if name != "mode" and value != usual[name])
+    seeds = ", ".join(str(run.seed) for run in runs)
+    return (f"    build/examples/caesar --mode {choices['mode']}{differing} --seed N --out DIR"
+            f"      # N = {seeds}")
+
+
+def sweep_table_of(results, question):
+    return sweep_table(sweep_of(results / "sweeps" / question / "summary.csv"), {
+        "accuracy %": ("accuracy", 100), "loss": ("loss", 1),
+        **{f"error at {letter}": (f"equivariance error {letter}", 1) for letter in "ABC"}})
+
+
+def sweep_says(results, question, choice):
+    """The first letter's error at both ends of a sweep."""
+    by_value = settings_of(sweep_of(results / "sweeps" / question / "summary.csv"))
+    ends = sorted(by_value, key=lambda setting: setting[0][1])
+    error = lambda end: spread([row["equivariance error A"] for row in by_value[end]])
+    return (f"{error(ends[0])} with {choice} {number(ends[0][0][1])}, {error(ends[-1])} with "
+            f"{number(ends[-1][0][1])}")
+
+
 def over_all(runs, order):
     """Whether all runs have a lower loss than n-grams of an order, from 0."""
     return all(run.value(NGRAMS, 4) < run.value(NGRAMS, order) for run in runs)
 
 
-def findings(runs):
+def findings(results, runs):
     lines = []
     for mode, of in runs.items():
         over = lambda name, place=0: spread([run.value(name, place) for run in of])
-        line = (f"- {mode.capitalize()} mode: {over('accuracy')}% of the answers are right, with a "
+        line = (f"- {MODES[mode].split(':')[0]}: {over('accuracy')}% of the answers are right, with a "
                 f"loss of {over(LOSS)} nats, over {len(of)} seeds")
         if BAYES in of[0].claims:
             line += (f"; the best possible are {number(of[0].value(BAYES, 2), 4)}% and "
@@ -135,6 +178,9 @@ def findings(runs):
             line += (f". Of the {len(judged(of))} claims that are judged {len(names)} discriminate, "
                      f"and {spread(held)} of these hold")
         lines.append(line + ".")
+    lines.append("- Log-probabilities turn with a word's first letter up to an error (1 is chance) of "
+                 f"{sweep_says(results, 'words', 'a list of words of length')}; of "
+                 f"{sweep_says(results, 'weight_decay', 'weight decay')}.")
     return "\n".join(lines)
 
 
@@ -146,15 +192,17 @@ def main():
     options = parser.parse_args()
     runs = {mode: runs_of(options.results / mode, "full") for mode in MODES}
     runs = {mode: of for mode, of in runs.items() if of}
-    seeds = lambda of: ", ".join(str(run.seed) for run in of)
-    commands = [f"    build/examples/caesar --mode {mode} --seed N --out DIR      # N = {seeds(of)}"
-                for mode, of in runs.items()]
     choices = next(iter(runs.values()))[0].facts["choices"]
+    commands = [command(of, choices) for of in runs.values()]
+    commands += [f"    build/examples/sweep docs/results/caesar/sweeps/{question}/sweep.json --out DIR"
+                 for question in ("words", "weight_decay")]
     print(PAGE.substitute(
-        findings=findings(runs), commands="\n".join(commands), date=options.date,
+        findings=findings(options.results, runs), commands="\n".join(commands), date=options.date,
         machine=options.machine, sequences=f"{choices['sequences']:,.0f}",
         **{name: number(choices[name]) for name in
            ("length", "epochs", "batch_size", "lr", "last_lr", "weight_decay")},
+        by_words=sweep_table_of(options.results, "words"),
+        by_weight_decay=sweep_table_of(options.results, "weight_decay"),
         modes="\n\n".join(mode_section(options.results, mode, of) for mode, of in runs.items()),
         definitions=definitions(types.SimpleNamespace(claims={
             name: claim for of in runs.values() for name, claim in of[0].claims.items()}))), end="")

@@ -158,6 +158,17 @@ def escape(text):
     return text.replace("|", "\\|")
 
 
+def sweep_table(rows, columns):
+    """A row for each setting, over its seeds; columns {title: (name, factor)}."""
+    lines = []
+    for setting, of in settings_of(rows).items():
+        lines.append([*(number(value) for _, value in setting), str(len(of)),
+                      *(spread([factor * row[name] for row in of])
+                        for name, factor in columns.values())])
+    names = [key for key, _ in next(iter(settings_of(rows)))]
+    return table([*names, "runs", *columns], lines)
+
+
 def table(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])

@@ -17,7 +17,7 @@ import types
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
     claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number, one_run,
-    other_measurements, runs_of, settings_of, shown, spread, sweep_of, table, verdict_grid,
+    other_measurements, runs_of, shown, spread, sweep_of, sweep_table, table, verdict_grid,
     where_it_differs)
 
 ACCURACY = "accuracy: plain, small, augmented test tuples"
@@ -158,17 +158,6 @@ def task_section(results, task, runs):
         claims_over_seeds(runs, {"trained": runs}),
         "Measured, not judged:",
         other_measurements(runs, {"trained": runs})])
-
-
-def sweep_table(rows, columns):
-    """A row for each setting, over its seeds; columns {title: (name, factor)}."""
-    lines = []
-    for setting, of in settings_of(rows).items():
-        lines.append([*(number(value) for _, value in setting), str(len(of)),
-                      *(spread([factor * row[name] for row in of])
-                        for name, factor in columns.values())])
-    names = [key for key, _ in next(iter(settings_of(rows)))]
-    return table([*names, "runs", *columns], lines)
 
 
 def same_tuples_table(median, sort):
