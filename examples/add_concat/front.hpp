@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct Removal {
   double setting = 0.0;      // what was chosen, such as the tolerance
   Index features = 0;        // how many were ablated
 };
+
+/// Whether the model could do both tasks at all.
+inline bool is_measured(const Removal& p) {
+  return !std::isnan(p.removed) && !std::isnan(p.cost);
+}
 
 /// Of the accuracies before and after.
 inline double lost(double before, double after) {
@@ -38,7 +44,7 @@ Removal removal(const PerTask<DecoderOutputs>& of, Task target, const Changed& c
 /// Points that no other beats in both: none has removed at least as much for at most the cost, and
 /// one of the two better. By rising cost; of equal ones the first.
 inline std::vector<Removal> pareto_front(std::vector<Removal> points) {
-  std::erase_if(points, [](const Removal& p) { return !(p.removed == p.removed) || !(p.cost == p.cost); });
+  std::erase_if(points, [](const Removal& p) { return !is_measured(p); });
   std::stable_sort(points.begin(), points.end(), [](const Removal& a, const Removal& b) {
     return a.cost != b.cost ? a.cost < b.cost : a.removed > b.removed;
   });
@@ -49,11 +55,13 @@ inline std::vector<Removal> pareto_front(std::vector<Removal> points) {
   return front;
 }
 
-/// The most that is removed for at most `cost`; NaN where no point is so cheap.
+/// The most that is removed for at most `cost`, 0 where no point is so cheap: to ablate nothing
+/// costs nothing. NaN where nothing can be measured.
 inline double most_removed(const std::vector<Removal>& points, double cost) {
   double most = std::numeric_limits<double>::quiet_NaN();
   for (const Removal& p : points) {
-    if (p.cost <= cost && !(p.removed <= most)) most = p.removed;
+    if (!is_measured(p)) continue;
+    most = std::max(std::isnan(most) ? 0.0 : most, p.cost <= cost ? p.removed : 0.0);
   }
   return most;
 }

@@ -9,10 +9,10 @@
 
 namespace add_concat {
 
-/// Tolerances in nats a token: 0, and then from 10^-5 to 10, four to a decade.
+/// Tolerances in nats a token: 0, and then from 10^-4 to 10, three to a decade.
 inline std::vector<double> tolerances() {
   std::vector<double> all{0.0};
-  for (int step = -20; step <= 4; ++step) all.push_back(std::pow(10.0, step / 4.0));
+  for (int step = -12; step <= 3; ++step) all.push_back(std::pow(10.0, step / 3.0));
   return all;
 }
 
