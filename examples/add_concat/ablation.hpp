@@ -30,8 +30,7 @@ inline Tensor<float> without(const SparseAutoencoder<float>& sae, const Tensor<f
   Tensor<float> left(h);
   if (features.empty()) return left;
   const auto W_dec = sae["W_dec"].matrix();
-  left.matrix().noalias() -=
-      f.matrix()(Eigen::all, features) * W_dec(features, Eigen::all).eval();
+  left.matrix().noalias() -= f.matrix()(Eigen::all, features) * W_dec(features, Eigen::all).eval();
   return left;
 }
 

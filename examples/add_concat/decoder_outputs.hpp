@@ -54,10 +54,7 @@ class DecoderOutputs {
   /// Runs the model, which must outlive this, with these hooks. Throws ShapeError for no items.
   DecoderOutputs(const EncoderDecoder<float>& body, Items items, int threads = 0,
                  const std::vector<hooked::Hook<float>>& hooks = {})
-      : items_(std::move(items)),
-        begin_{0},
-        W_U_(body["unembed.W_U"]),
-        b_U_(body["unembed.b_U"]) {
+      : items_(std::move(items)), begin_{0}, W_U_(body["unembed.W_U"]), b_U_(body["unembed.b_U"]) {
     constexpr Index kAtOnce = 1024;
     const hooked::Cuts parts = hooked::Cuts::of(size(), kAtOnce);
     std::vector<float> kept;
@@ -174,8 +171,8 @@ class DecoderOutputs {
 };
 
 /// h of the items of each task, in their order.
-inline PerTask<DecoderOutputs> outputs_of(const EncoderDecoder<float>& body,
-                                          const Items& items, int threads = 0) {
+inline PerTask<DecoderOutputs> outputs_of(const EncoderDecoder<float>& body, const Items& items,
+                                          int threads = 0) {
   PerTask<Items> by_task;
   for (const Item& item : items) by_task[item.task].push_back(item);
   return {DecoderOutputs(body, by_task.add, threads),

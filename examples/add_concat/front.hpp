@@ -14,17 +14,15 @@ namespace add_concat {
 /// What one ablation does: shares of the accuracy that was there before, 0 for none of it, 1 for
 /// all; NaN where there was none.
 struct Removal {
-  double removed = 0.0;      // of the target: 1 - after / before
-  double cost = 0.0;         // of the other task
-  double begins = 0.0;       // share of the target's answers that still begin with the right token
-  double setting = 0.0;      // what was chosen, such as the tolerance
-  Index features = 0;        // how many were ablated
+  double removed = 0.0;  // of the target: 1 - after / before
+  double cost = 0.0;     // of the other task
+  double begins = 0.0;   // share of the target's answers that still begin with the right token
+  double setting = 0.0;  // what was chosen, such as the tolerance
+  Index features = 0;    // how many were ablated
 };
 
 /// Whether the model could do both tasks at all.
-inline bool is_measured(const Removal& p) {
-  return !std::isnan(p.removed) && !std::isnan(p.cost);
-}
+inline bool is_measured(const Removal& p) { return !std::isnan(p.removed) && !std::isnan(p.cost); }
 
 /// Of the accuracies before and after.
 inline double lost(double before, double after) {

@@ -52,8 +52,7 @@ inline PerTask<Tensor<double>> importances(const PerTask<DecoderOutputs>& of,
 /// them: those that matter to the target and not to the other task, and those that matter to that
 /// one by less than `tolerance` and by less than to the target. Throws ConfigError for a tolerance
 /// below 0.
-inline Features selected(const PerTask<Tensor<double>>& importance, Task target,
-                         double tolerance) {
+inline Features selected(const PerTask<Tensor<double>>& importance, Task target, double tolerance) {
   if (!(tolerance >= 0)) {
     hooked::fail<hooked::ConfigError>("tolerance is ", tolerance, ": it must be at least 0");
   }

@@ -19,8 +19,10 @@ inline PerTask<Items> draw_probes(const ItemSplit& split, Index additions, hooke
     if (item.task == Task::add) from.push_back(item);
   }
   if (additions < 1 || additions > static_cast<Index>(from.size())) {
-    hooked::fail<hooked::ConfigError>(additions, " additions are wanted as probes, they must be 1 "
-                                      "to ", from.size(), ", which the validation items have");
+    hooked::fail<hooked::ConfigError>(additions,
+                                      " additions are wanted as probes, they must be 1 "
+                                      "to ",
+                                      from.size(), ", which the validation items have");
   }
   std::set<std::tuple<Index, Index>> learnt;
   for (const Item& item : split.train) {

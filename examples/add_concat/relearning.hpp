@@ -14,7 +14,7 @@ constexpr Index kRelearningSteps = 100;
 /// on it with them ablated still; what the other task has then; and what the same training makes of
 /// a model that begins with nothing.
 struct Relearning {
-  double before = 0.0, removed = 0.0, returned = 0.0, kept = 0.0, from_nothing = 0.0;
+  double before = 0.0, ablated = 0.0, returned = 0.0, kept = 0.0, from_nothing = 0.0;
 };
 
 /// Trains the whole body on the target's items, AdamW, a hundred steps of 128 items, while the
@@ -43,7 +43,7 @@ inline Relearning relearn(const EncoderDecoder<float>& body, const SparseAutoenc
   found.before = accuracy(body, target);
   EncoderDecoder<float> model = body;
   model.add_hook(hooked::ablate_features(kSite, sae, features));
-  found.removed = accuracy(model, target);
+  found.ablated = accuracy(model, target);
   taught(model);
   found.returned = accuracy(model, target);
   found.kept = accuracy(model, other(target));

@@ -23,9 +23,7 @@ struct Judged {
   PerTask<Tensor<float>> f;
 
   Judged(const PerTask<DecoderOutputs>& of, const SparseAutoencoder<float>& by)
-      : outputs(of),
-        sae(by),
-        f{features_of(by, of.add.h()), features_of(by, of.concatenate.h())} {}
+      : outputs(of), sae(by), f{features_of(by, of.add.h()), features_of(by, of.concatenate.h())} {}
 
   /// What ablating these features at once does.
   Removal without(Task target, const Features& features) const {

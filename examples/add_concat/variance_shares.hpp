@@ -16,10 +16,10 @@ namespace add_concat {
 /// Shares of the variance of an activation over all items; the first seven add up to 1. NaN where
 /// it does not vary.
 struct VarianceShares {
-  double operation = 0.0, first = 0.0, second = 0.0;             // of each alone
-  double operation_first = 0.0, operation_second = 0.0;          // and of pairs beyond that
+  double operation = 0.0, first = 0.0, second = 0.0;     // of each alone
+  double operation_first = 0.0, operation_second = 0.0;  // and of pairs beyond that
   double both_numbers = 0.0;
-  double all = 0.0;                                              // of all three beyond pairs
+  double all = 0.0;     // of all three beyond pairs
   double answer = 0.0;  // of the answer's first token, whatever the question
 };
 
