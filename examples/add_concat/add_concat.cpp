@@ -19,8 +19,8 @@ hooked::Report analyse(const Subject& subject) {
 
 study::Numbers track(const Subject& subject, const Subject&) {
   const auto body = body_of(subject.model);
-  return {{"exact answers, %",
-           percent_right(right_answers(body, subject.setup.all, subject.threads))}};
+  return {
+      {"exact answers, %", percent_right(right_answers(body, subject.setup.all, subject.threads))}};
 }
 
 }  // namespace

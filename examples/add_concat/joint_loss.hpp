@@ -62,8 +62,8 @@ struct JointLoss {
   template <hooked::Scalar T>
   static hooked::Variable<T> real_rows(hooked::Variable<T> h, const hooked::SequencePairs& batch) {
     const hooked::Tensor<hooked::Token>& labels = batch.labels;
-    auto* const index = h.tape().arena().template allocate<hooked::Token>(
-        static_cast<std::size_t>(labels.numel()));
+    auto* const index =
+        h.tape().arena().template allocate<hooked::Token>(static_cast<std::size_t>(labels.numel()));
     hooked::Index count = 0;
     for (hooked::Index row = 0; row < labels.numel(); ++row) {
       if (labels.data()[row] == hooked::CrossEntropy::kIgnored) continue;

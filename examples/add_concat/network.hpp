@@ -39,10 +39,11 @@ struct Network {
 
 using JointModel = hooked::Model<Network<float>>;
 
-/// Both parts begin as the library's own models of such sizes do.
-inline JointModel joint_model(const Config& config, hooked::Seed seed) {
-  JointModel model(seed, config.body.init, config);
-  const hooked::SparseAutoencoder<float> sae(config.sae, seed);
+/// Both parts begin as the library's own models of such sizes do. Throws ConfigError.
+template <hooked::Scalar T = float>
+hooked::Model<Network<T>> joint_model(const Config& config, hooked::Seed seed) {
+  hooked::Model<Network<T>> model(seed, config.body.init, config);
+  const hooked::SparseAutoencoder<T> sae(config.sae, seed);
   for (const std::string& name : sae.parameters().names()) {
     model.parameters().set("sae." + name, sae[name]);
   }
@@ -50,8 +51,9 @@ inline JointModel joint_model(const Config& config, hooked::Seed seed) {
 }
 
 /// The encoder-decoder of a joint model.
-inline hooked::EncoderDecoder<float> body_of(const JointModel& model) {
-  hooked::EncoderDecoder<float> body(model.network().config());
+template <hooked::Scalar T>
+hooked::EncoderDecoder<T> body_of(const hooked::Model<Network<T>>& model) {
+  hooked::EncoderDecoder<T> body(model.network().config());
   for (const std::string& name : body.parameters().names()) {
     body.parameters().set(name, model[name]);
   }
@@ -59,8 +61,9 @@ inline hooked::EncoderDecoder<float> body_of(const JointModel& model) {
 }
 
 /// Its sparse autoencoder: features of rows of the activations at kSite of the body.
-inline hooked::SparseAutoencoder<float> autoencoder_of(const JointModel& model) {
-  hooked::SparseAutoencoder<float> sae(model.network().sae.options());
+template <hooked::Scalar T>
+hooked::SparseAutoencoder<T> autoencoder_of(const hooked::Model<Network<T>>& model) {
+  hooked::SparseAutoencoder<T> sae(model.network().sae.options());
   for (const std::string& name : sae.parameters().names()) {
     sae.parameters().set(name, model["sae." + name]);
   }
