@@ -1,26 +1,27 @@
 #include "add_concat.hpp"
 
-#include "hooked/interp/collect.hpp"
-#include "hooked/interp/feature_statistics.hpp"
-#include "right_answers.hpp"
+#include "analyse.hpp"
 
 namespace add_concat {
 
 namespace {
 
-hooked::Report analyse(const Subject& subject) {
-  hooked::Report report;
-  const auto body = body_of(subject.model);
-  report.add(hooked::report(
-      {.claim = "exact answers", .unit = "%", .definition = "of all validation items"},
-      percent_right(right_answers(body, subject.setup.part.test, subject.threads))));
-  return report;
+Report analyse_subject(const Subject& subject) {
+  const Setup& setup = subject.setup;
+  return analyse(body_of(subject.model), autoencoder_of(subject.model),
+                 {items_of(setup.part.train), items_of(setup.part.test)}, setup.model.lambda,
+                 subject.threads);
 }
 
 study::Numbers track(const Subject& subject, const Subject&) {
-  const auto body = body_of(subject.model);
-  return {
-      {"exact answers, %", percent_right(right_answers(body, subject.setup.all, subject.threads))}};
+  const PerTask<DecoderOutputs> outputs =
+      outputs_of(body_of(subject.model), items_of(subject.setup.all), subject.threads);
+  study::Numbers numbers;
+  for (const Task task : kTasks) {
+    numbers.emplace_back(std::string("exact answers, ") + name_of(task),
+                         outputs[task].clean().accuracy());
+  }
+  return numbers;
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ const study::StudyOf<Joint>& add_concat() {
       .choices = choices(),
       .presets = {{.name = "study", .help = "as the study"}},
       .setup = setup,
-      .analyse = analyse,
+      .analyse = analyse_subject,
       .track = track};
   return study;
 }
