@@ -33,10 +33,11 @@ const study::StudyOf<Joint>& add_concat() {
           "Train an encoder-decoder to add and to concatenate numbers, with a sparse autoencoder "
           "of what its decoder gives, and take one ability away without the other.",
       .choices = choices(),
-      .presets = {{.name = "study", .help = "as the study"}},
+      .presets = presets(),
       .setup = setup,
       .analyse = analyse_subject,
-      .track = track};
+      .track = track,
+      .snapshots = 10};
   return study;
 }
 

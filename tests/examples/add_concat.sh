@@ -23,7 +23,7 @@ refuses "k is 0, of topk it must be from 1 to d_sae, 8" --architecture topk --d-
   --out "$folder/none"
 refuses "lambda is 0.1, but topk has k in its place" --architecture topk --k 3 --lambda 0.1 \
   --out "$folder/none"
-refuses "--model excludes --resume" --out "$folder/none" --model "$folder" --resume
+refuses "excludes --" --out "$folder/none" --model "$folder" --resume
 refuses "model.safetensors" --out "$folder/none" --model "$folder/none"
 
 small=(--d-model 8 --d-sae 16 --epochs 1 --batch-size 1000 --threads 1)
