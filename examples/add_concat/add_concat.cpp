@@ -1,6 +1,7 @@
 #include "add_concat.hpp"
 
 #include "analyse.hpp"
+#include "null_models.hpp"
 
 namespace add_concat {
 
@@ -37,6 +38,7 @@ const study::StudyOf<Joint>& add_concat() {
       .setup = setup,
       .analyse = analyse_subject,
       .track = track,
+      .nulls = null_models,
       .snapshots = 10};
   return study;
 }

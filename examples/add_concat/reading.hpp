@@ -17,7 +17,7 @@ using hooked::judge;
 using hooked::Report;
 using hooked::Rule;
 
-constexpr Index kLearntFrom = 500;  // training items of each task by which features are chosen
+constexpr Index kLearntFrom = 1000;  // training items of each task by which features are chosen
 
 /// The first training items of each task.
 inline PerTask<Items> first_learnt(const ItemSplit& split) {

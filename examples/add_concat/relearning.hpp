@@ -29,7 +29,7 @@ inline Relearning relearn(const EncoderDecoder<float>& body, const SparseAutoenc
   const hooked::SequencePairs pairs = pairs_of(of_target);
   const auto taught = [&](EncoderDecoder<float>& model) {
     hooked::train(model, pairs,
-                  {.optimizer = hooked::AdamW{.lr = 1e-3, .weight_decay = 1.0},
+                  {.optimizer = hooked::AdamW{.lr = 3e-4, .weight_decay = 1.0},
                    .steps = kRelearningSteps,
                    .batch_size = std::min<Index>(128, pairs.size()),
                    .progress = false,

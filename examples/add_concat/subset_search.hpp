@@ -38,47 +38,46 @@ class Ablated {
         f_(f),
         directions_(directions),
         z_(of.logits(of.h())),
+        margins_(static_cast<std::size_t>(of.rows())),
         is_target_(is_target),
-        scale_(weight / static_cast<double>(of.size())) {}
+        scale_(weight / static_cast<double>(of.size())) {
+    measure();
+  }
 
-  /// The worth with feature k off as well.
+  /// What is taken off is worth so much.
+  double worth() const {
+    return sum_over_items([&](Index row) { return margin(row).margin; });
+  }
+  /// And so much with feature k off as well.
   double worth_without(Index k) const {
-    const auto direction = directions_.matrix().row(k);
     Eigen::RowVectorXf line(z_.size(1));
-    double sum = 0.0;
-    for (Index item = 0; item < of_.size(); ++item) {
-      float margin = std::numeric_limits<float>::infinity();
-      for (Index row = of_.begin(item); row < of_.begin(item + 1); ++row) {
-        line = z_.matrix().row(row);
-        if (f_(row, k) != 0.0f) line -= f_(row, k) * direction;
-        margin = std::min(margin, margin_of(line, row).margin);
-      }
-      sum += worth(margin);
-    }
-    return scale_ * sum;
+    return sum_over_items([&](Index row) {
+      if (f_(row, k) == 0.0f) return margin(row).margin;
+      line = z_.matrix().row(row) - f_(row, k) * directions_.matrix().row(k);
+      return margin_of(line, row).margin;
+    });
   }
   /// Takes feature k off.
   void take_off(Index k) {
     z_.matrix().noalias() -= f_.matrix().col(k) * directions_.matrix().row(k);
+    measure();
   }
   /// [d_sae] activation times gradient of worth: what would be won by taking each feature off while
   /// the same other token is the largest at the same place.
   Eigen::ArrayXd gains() const {
     Eigen::ArrayXd gains = Eigen::ArrayXd::Zero(directions_.size(0));
     for (Index item = 0; item < of_.size(); ++item) {
-      Margin least;
       Index at = of_.begin(item);
       for (Index row = at; row < of_.begin(item + 1); ++row) {
-        const Margin m = margin_of(z_.matrix().row(row), row);
-        if (m.margin < least.margin) least = m, at = row;
+        if (margin(row).margin < margin(at).margin) at = row;
       }
-      if (worth(least.margin) == worth(-std::numeric_limits<float>::infinity()) && is_target_)
-        continue;
-      if (!is_target_ && least.margin >= 1.0f) continue;
-      const auto pulled =
-          directions_.matrix().col(label(at)) - directions_.matrix().col(least.rival);
+      const auto [least, rival] = margin(at);
+      if (is_target_ ? least <= -1.0f : least >= 1.0f) continue;  // worth is flat there
       const double sign = is_target_ ? scale_ : -scale_;
-      gains += sign * (f_.matrix().row(at).transpose().array() * pulled.array()).cast<double>();
+      gains +=
+          sign * (f_.matrix().row(at).transpose().array() *
+                  (directions_.matrix().col(label(at)) - directions_.matrix().col(rival)).array())
+                     .cast<double>();
     }
     return gains;
   }
@@ -89,8 +88,24 @@ class Ablated {
     Index rival = 0;
   };
   Index label(Index row) const { return of_.labels()[static_cast<std::size_t>(row)]; }
-  double worth(float margin) const {
-    return is_target_ ? -std::max(margin, -1.0f) : -std::max(1.0f - margin, 0.0f);
+  const Margin& margin(Index row) const { return margins_[static_cast<std::size_t>(row)]; }
+  void measure() {
+    for (Index row = 0; row < of_.rows(); ++row) {
+      margins_[static_cast<std::size_t>(row)] = margin_of(z_.matrix().row(row), row);
+    }
+  }
+  /// `margin_at` gives the margin of a row; that of an answer is the least of its rows'.
+  template <class MarginAt>
+  double sum_over_items(const MarginAt& margin_at) const {
+    double sum = 0.0;
+    for (Index item = 0; item < of_.size(); ++item) {
+      float least = std::numeric_limits<float>::infinity();
+      for (Index row = of_.begin(item); row < of_.begin(item + 1); ++row) {
+        least = std::min(least, margin_at(row));
+      }
+      sum += is_target_ ? -std::max(least, -1.0f) : -std::max(1.0f - least, 0.0f);
+    }
+    return scale_ * sum;
   }
   template <class Line>
   Margin margin_of(const Line& z, Index row) const {
@@ -110,6 +125,7 @@ class Ablated {
   const DecoderOutputs& of_;
   const Tensor<float>&f_, &directions_;
   Tensor<float> z_;
+  std::vector<Margin> margins_;  // [row]
   bool is_target_;
   double scale_;
 };
@@ -131,7 +147,7 @@ inline Features search_subset(const Judged& from, Task target, const SubsetSearc
   detail::Ablated gone(from.outputs[target], from.f[target], directions, true, 1.0);
   detail::Ablated stays(from.outputs[kept], from.f[kept], directions, false, search.weight);
   Features chosen;
-  double best = -std::numeric_limits<double>::infinity();
+  double best = gone.worth() + stays.worth();
   std::vector<Index> order(static_cast<std::size_t>(directions.size(0)));
   while (static_cast<Index>(chosen.size()) < search.most) {
     Eigen::ArrayXd gains = gone.gains() + stays.gains();
