@@ -61,8 +61,8 @@ inline std::vector<study::Preset> presets() {
                       {"last_lr", 1e-3}}},
           {.name = "quick",
            .help = "under two minutes",
-           .values = {{"epochs", 70}, {"lr", 4e-3}, {"last_lr", 4e-5}},
-           .warning = "`quick` trains for 70 epochs."}};
+           .values = {{"epochs", 80}, {"lr", 4e-3}, {"last_lr", 4e-5}},
+           .warning = "`quick` trains for 80 epochs, at a larger rate."}};
 }
 
 namespace detail {
