@@ -4,8 +4,8 @@
     page.py [--date YYYY-MM-DD] --machine TEXT RESULTS > docs/results/add_concat.md
 
 RESULTS holds full, study, lambda_0 and lambda_0.01, with study-seedN or full-seedN as --out wrote
-them. What is missing is left out, and so are tables of figures/ablation_of_*.json where the run that
-is shown end to end has none.
+them. What is missing is left out; tables by tolerance need figures/ablation_of_*.json in the folder of
+the run that is shown.
 """
 
 import argparse
@@ -27,11 +27,15 @@ TASKS = ("addition", "concatenation")
 CHOICES = ("d_model", "d_sae", "epochs", "batch_size", "lr", "last_lr", "weight_decay")
 
 EXACT, LOSS = "exact answers", "validation loss"
+EACH = "exact answers: additions, concatenations"
+DIGIT = "wrong answers that differ in one digit"
 ON = "features that are on: one question, all validation items"
 AT_ONCE = "features on at once; variance explained, in additions and concatenations; dead"
 EXCLUSIVE = "tolerance 0: addition removed, its cost; concatenation removed, its cost"
 PROBES = "removed for at most 15% of the other task, on probes: addition, concatenation"
 ALL = PROBES.replace("probes", "all validation items")
+IN_TURN = "features ablated in turn: answers that change, removing addition, concatenation"
+SHARED = "features among the five most important of both tasks"
 CHEAP = ": addition, concatenation removed for at most 2%"
 WAYS = {"Removed for at most 2% of the other task": CHEAP,
         "Removed for at most 15% of the other task": CHEAP.replace("2%", "15%"),
@@ -39,14 +43,15 @@ WAYS = {"Removed for at most 2% of the other task": CHEAP,
 AGAIN = "{0} again: before, ablated, after 100 steps; the other task then; {0} from nothing"
 CLASSES = ("features by what they depend on: operation, first, second, both numbers, numbers by "
            "operation, mixed")
+ANSWER = "variance of features that the answer's first token explains"
 
 PAGE = string.Template("""\
 # Addition and concatenation in one transformer, untangled by a sparse autoencoder
 
 $findings
 
-The program is [examples/add_concat](../../examples/add_concat); this page is written by its `page.py`
-from the files beside it, which these commands made:
+The program is [examples/add_concat](../../examples/add_concat); this page is written by its `page.py` from
+the files beside it, which these commands made:
 
 $commands
 
@@ -54,22 +59,22 @@ $date, $machine.
 
 ## How claims are judged
 
-- Every claim is measured on the trained model and, by the same analysis, on what knows nothing of it:
-  $nulls. A rule that one of these passes with any seed does not discriminate, and counts for nothing.
+- Every claim is measured on the trained model and, by the same analysis, on an **untrained** one and on the
+  trained one with an **untrained autoencoder**; what tolerances remove also with as many **random
+  features**. A rule that one of these passes with any seed does not discriminate, and counts for nothing.
 - "Study says" quotes the study, or has its number. "match" and "same sign/shape" are two tolerances,
   written behind each [definition](#definitions); they are ours.
-- "Removed" is the share of a task's accuracy that an ablation takes, "cost" what the other task loses.
-  The study counts on some 50 probes, which its features are also chosen by; here all 14,000
-  validation items are asked, too.
+- "Removed" is the share of a task's accuracy that an ablation takes, "cost" what the other task loses. The
+  study counts on some 50 probes, which its features are also chosen by; here all 14,000 validation items
+  are asked, too.
 - A number is the median over seeds, [least, largest].
 
 ## The models
 
 One encoder and one decoder block with four heads read `B7+8E` or `B7C8E` and say `B15E` or `B78E`; an
-autoencoder copies what the decoder gives and is trained with it. The loss is cross-entropy, the
-squared error of the copy, and lambda times the sum of the features. A seed draws the 6,000 of the
-20,000 items that are learnt from, the weights and the order; the model with the best validation loss
-along training is kept.
+autoencoder copies what the decoder gives and is trained with it. The loss is cross-entropy, the squared
+error of the copy, and lambda times the sum of the features. A seed draws the 6,000 of the 20,000 items that
+are learnt from, the weights and the order; the model with the best validation loss along training is kept.
 
 $models
 
@@ -77,8 +82,8 @@ $models
 
 $answers
 
-"Gap" is the widest between the shares of right tokens in training and in validation items at any
-time: the study's model "did not grok". It asks how much runs differ; ours, each with its own split:
+"Gap" is the widest between the shares of right tokens in training and in validation items at any time: the
+study's model "did not grok". It asks how much runs differ; ours, each with its own split:
 
 $seeds
 
@@ -91,23 +96,22 @@ $sparsity
 
 ## The study's ablation
 
-Features are ablated that matter to one task, and to the other less than that and less than a
-tolerance. At tolerance 0, on the probes, the study has "$exclusive_said":
+Features are ablated that matter to one task, and to the other less than that and less than a tolerance. At
+tolerance 0, on the probes, the study has "$exclusive_said":
 
 $exclusive
 
-"In turn" are the probes whose answer is another one if each feature reads what the one before has
-left. The most that any tolerance removes for at most 15% of the other task, of which the study says
-"$tolerance_said", and by how much probes flatter:
+The most that any tolerance removes for at most 15% of the other task, of which the study says
+"$tolerance_said", and by how much probes flatter. "In turn" are the probes that are answered right in one
+way only, at the largest tolerance, if each feature reads what the one before has left:
 
 $ablation
 $tolerances
 ## How much can be removed
 
-Features are chosen by training items and judged by all validation items: those of the joint
-autoencoder, by importance and tolerance or by a search, or at random; and those of autoencoders that
-learn after the fact, of the finished model. Three rivals need no features. Addition; concatenation, in
-percent.
+Features are chosen by training items and judged by all validation items: those of the joint autoencoder, by
+importance and tolerance or by a search, or at random; and those of autoencoders that learn after the fact,
+of the finished model. Three rivals need no features. Addition; concatenation, in percent.
 
 $ways
 
@@ -120,14 +124,17 @@ $again
 
 ## What features depend on
 
-Features by that to which more than half of their variance over all items is due, where the answer's
-first token is said, and how much of it this token explains.
+Features by that to which more than half of their variance over all items is due, where the answer's first
+token is said; how much of it this token explains; and how many of the five features that matter most are
+the same for both tasks.
 
 $features
 
 $claims
 
 ## Definitions
+
+Of claims with the same definition the first is named.
 
 $definitions
 """)
@@ -188,7 +195,7 @@ def tolerances(folder):
         lines = {f"{panel['title']}: {line['label']}": line for panel in figure["panels"]
                  for line in panel["lines"]}
         rows = zip(next(iter(lines.values()))["x"], *(line["y"] for line in lines.values()))
-        parts.append(f"\n{figure['title']} in {folder.name}, {figure['y']}:\n\n" + table(
+        parts.append(f"\n{figure['title']} in {folder.parent.name}/{folder.name}, {figure['y']}:\n\n" + table(
             [figure["x"], *lines], [[number(x) for x in row] for row in rows]) + "\n")
     return "".join(parts)
 
@@ -205,55 +212,51 @@ def best_way(runs, place):
 
 def tables(of):
     """The page's tables of {folder: runs}; the first of these are shown by seed, too."""
-    groups, (folder, first) = list(of.values()), next(iter(of.items()))
+    groups = list(of.values())
+    first = groups[0]
     choice = lambda name: lambda runs: number(runs[0].facts["choices"][name])
     at = lambda function, name: lambda runs, place: function(runs, name, place)
+    again = lambda n: lambda runs, place: over(runs, AGAIN.format(TASKS[place]), n)
     return {
         "models": by_group(groups, {name: choice(name) for name in CHOICES} | {
             "seeds": lambda runs: str(len(runs)), "steps": lambda runs: number(runs[0].facts["steps"]),
             "minutes of training": lambda runs: spread([run.facts["seconds"] / 60 for run in runs])}),
         "answers": by_group(groups, {
-            f"exact, % (the study {said(first, EXACT)})": (EXACT,),
-            "additions; concatenations, %": ("exact answers: additions, concatenations",),
-            f"loss, nats (the study {said(first, LOSS)})": (LOSS,),
-            "wrong in one digit, %": ("wrong answers that differ in one digit",),
+            f"exact, % (the study {said(first, EXACT)})": (EXACT,), "additions; concatenations, %": (EACH,),
+            f"loss, nats (the study {said(first, LOSS)})": (LOSS,), "wrong in one digit, %": (DIGIT,),
             "gap, %": lambda runs: spread([gap(run) for run in runs])}),
         "seeds": by_group([[run] for run in first], {
             "exact, %": (EXACT,), "loss, nats": (LOSS,), "on, all items, %": (ON, 1),
             "removed, probes, %": (PROBES,), "all items, %": (ALL,),
-            "by search for at most 2%": ("joint, by search" + CHEAP,)},
-            lambda runs: f"seed {runs[0].seed}"),
+            "by search for at most 2%": ("joint, by search" + CHEAP,)}, lambda runs: f"seed {runs[0].seed}"),
         "sparsity": by_group(groups, {
-            "study says, %": lambda runs: said(runs, ON), "on, one question, %": (ON, 0),
+            "study says, %": lambda runs: said(runs, ON).split(";")[0], "on, one question, %": (ON, 0),
             "on, all items, %": (ON, 1), "on at once: addition; concatenation": (AT_ONCE, 0, 1),
             "variance explained, %": (AT_ONCE, 2, 3), "dead": (AT_ONCE, 4)}),
         "exclusive": by_group(groups, {
             "addition removed; its cost, %": (EXCLUSIVE, 0, 1),
-            "concatenation removed; its cost, %": (EXCLUSIVE, 2, 3),
-            "in turn, %": ("features ablated in turn: answers that change, removing addition, "
-                           "concatenation",),
-            "among the first five of both": ("features among the five most important of both tasks",)}),
+            "concatenation removed; its cost, %": (EXCLUSIVE, 2, 3)}),
         "ablation": by_task(groups, {
             "probes, %": at(over, PROBES), "random features, %": at(random_features, PROBES),
             "all items, %": at(over, ALL), "random features of all items, %": at(random_features, ALL),
-            "probes flatter by": lambda runs, place: spread([flattery(run, place) for run in runs])}),
-        "tolerances": tolerances(folder_of(folder, shown(first))),
+            "probes flatter by": lambda runs, place: spread([flattery(run, place) for run in runs]),
+            "in turn, %": at(over, IN_TURN)}),
+        "tolerances": "".join(tolerances(folder_of(folder, shown(runs))) for folder, runs in of.items()),
         "ways": "\n\n".join(f"{title}:\n\n" + table(["way", *map(title_of, groups)], [
             [way, *(over(runs, way + claim) for runs in groups)] for way in ways_of(first)])
             for title, claim in WAYS.items() if ways_of(first)[0] + claim in first[0].claims),
         "again": by_task(groups, {
-            title: lambda runs, place, n=n: over(runs, AGAIN.format(TASKS[place]), n)
-            for n, title in enumerate(("before", "ablated", "after 100 steps", "the other task then",
-                                       "from nothing"))}),
+            "before": again(0), "ablated": again(1), "after 100 steps": again(2),
+            "the other task then": again(3), "from nothing": again(4)}),
         "features": by_group(groups, {
             **{title: (CLASSES, n) for n, title in enumerate(CLASSES.split(": ")[1].split(", "))},
-            "first token, %": ("variance of features that the answer's first token explains",)})}
+            "first token, %": (ANSWER,), "shared of five": (SHARED,)})}
 
 
 def claims_section(folder, runs):
     run = shown(runs)
     parts = [f"## Claims: {title_of(runs)}",
-             f"Seed {run.seed}, for which most of the claims that count hold:",
+             f"Seed {run.seed}{', for which most of the claims that count hold' * (len(runs) > 1)}:",
              "\n".join(f"- {line}" for line in findings_of(folder_of(folder, run))), one_run(run, runs)]
     if len(runs) > 1:
         parts += [f"All {len(runs)} seeds (● match, ○ same sign or shape, · differs, ? not "
@@ -286,12 +289,6 @@ def findings(groups):
     return "\n".join(lines)
 
 
-def command(runs):
-    return (f"    build/examples/add_concat --preset {runs[0].facts['preset']} --lambda "
-            f"{number(runs[0].facts['choices']['lambda'])} --seed N --out DIR      # N = "
-            + ", ".join(str(run.seed) for run in runs))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=pathlib.Path)
@@ -304,14 +301,19 @@ def main():
     if not of:
         raise SystemExit(f"{options.results}: no runs in {', '.join(FOLDERS)}")
     groups = list(of.values())
-    claims = {name: claim for runs in groups for name, claim in runs[0].claims.items()}
-    nulls = dict.fromkeys(null["model"] for claim in claims.values() for null in claim["nulls"])
+    commands = [f"    build/examples/add_concat --preset {runs[0].facts['preset']} --lambda "
+                f"{number(runs[0].facts['choices']['lambda'])} --seed N --out DIR      # N = "
+                + ", ".join(str(run.seed) for run in runs) for runs in groups]
+    first = {}  # claims by their definitions
+    for claim in (claim for runs in groups for claim in runs[0].claims.values()):
+        first.setdefault(claim["definition"], claim)
     print(PAGE.substitute(
-        tables(of), findings=findings(groups), commands="\n".join(map(command, groups)),
-        date=options.date, machine=options.machine, nulls=", ".join(f"**{name}**" for name in nulls),
-        exclusive_said=said(groups[0], EXCLUSIVE), tolerance_said=said(groups[0], PROBES),
+        tables(of), findings=findings(groups), commands="\n".join(commands), date=options.date,
+        machine=options.machine, exclusive_said=said(groups[0], EXCLUSIVE),
+        tolerance_said=said(groups[0], PROBES),
         claims="\n\n".join(claims_section(*group) for group in of.items()),
-        definitions=definitions(types.SimpleNamespace(claims=claims))), end="")
+        definitions=definitions(types.SimpleNamespace(claims={
+            claim["claim"]: claim for definition, claim in first.items() if definition}))), end="")
 
 
 if __name__ == "__main__":
