@@ -45,8 +45,7 @@ inline study::Choices choices() {
           {"batch_size", 256, "items a step"},
           {"lr", 3e-3, "AdamW's, at the beginning"},
           {"last_lr", 3e-5, "and at the end, on half a cosine"},
-          {"weight_decay", 1.0, "AdamW's"},
-          {"split", 0, "which 6,000 of the 20,000 items are learnt from: a seed"}};
+          {"weight_decay", 1.0, "AdamW's"}};
 }
 
 inline std::vector<study::Preset> presets() {
@@ -108,9 +107,9 @@ constexpr Index kWatched = 4000;     // validation items of these evaluations
 /// say; sinusoidal ones learn more slowly). Setup::part.test are all validation
 /// items; Setup::all, which the best model is chosen by, the first of them. Throws ConfigError for
 /// what cannot be.
-inline Setup setup(const study::Choices& choose, hooked::Seed) {
+inline Setup setup(const study::Choices& choose, hooked::Seed seed) {
   for (const char* name : {"d_sae", "epochs", "batch_size"}) detail::check_least(choose, name, 1);
-  for (const char* name : {"alpha", "lambda", "weight_decay", "split", "k"}) {
+  for (const char* name : {"alpha", "lambda", "weight_decay", "k"}) {
     detail::check_least(choose, name, 0);
   }
   const Index d_model = choose.count("d_model"), batch_size = choose.count("batch_size");
@@ -123,7 +122,7 @@ inline Setup setup(const study::Choices& choose, hooked::Seed) {
     hooked::fail<hooked::ConfigError>("lr is ", lr, " and last_lr is ", last_lr,
                                       ", both must be above 0");
   }
-  const ItemSplit items = split_items({static_cast<std::uint64_t>(choose.count("split"))});
+  const ItemSplit items = split_items(seed);
   Setup s;
   s.part = {pairs_of(items.train), pairs_of(items.validation)};
   if (batch_size > s.part.train.size()) {

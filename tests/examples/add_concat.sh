@@ -8,8 +8,6 @@ program=$1
 refuses "lambda is -0.1, it must be at least 0" --lambda -0.1 --out "$folder/none"
 refuses "alpha is -1, it must be at least 0" --alpha -1 --out "$folder/none"
 refuses "weight_decay is -1, it must be at least 0" --weight-decay -1 --out "$folder/none"
-refuses "split is -1, it must be at least 0" --split -1 --out "$folder/none"
-refuses "split is 0.5, it must be a whole number" --split 0.5 --out "$folder/none"
 refuses "d_model is 30, it must be a multiple of 4" --d-model 30 --out "$folder/none"
 refuses "d_model is 0, it must be a multiple of 4" --d-model 0 --out "$folder/none"
 refuses "d_sae is 0, it must be at least 1" --d-sae 0 --out "$folder/none"
