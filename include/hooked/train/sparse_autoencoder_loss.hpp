@@ -55,8 +55,14 @@ struct SparseAutoencoderLoss {
   template <Scalar T>
   Variable<T> losses(const Model<SparseAutoencoderNetwork<T>>& sae, Pass<T>& pass,
                      Variable<T> x) const {
-    check_coefficients(sae.network().options().architecture);
-    return sae.run_within(pass, [&] { return of_rows(sae.network(), pass, dense(x)); });
+    return sae.run_within(pass, [&] { return losses(sae.network(), pass, x); });
+  }
+  /// The same of an autoencoder that is a part of the network that runs.
+  template <Scalar T>
+  Variable<T> losses(const SparseAutoencoderNetwork<T>& network, Pass<T>& pass,
+                     Variable<T> x) const {
+    check_coefficients(network.options().architecture);
+    return of_rows(network, pass, dense(x));
   }
 
   /// The sum over rows of x [row, d_in].

@@ -1,0 +1,123 @@
+// What a feature depends on: the operation, the first number, the second, or several together.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ablation.hpp"
+#include "decoder_outputs.hpp"
+
+namespace add_concat {
+
+/// Shares of the variance of an activation over all items; the first seven add up to 1. NaN where
+/// it does not vary.
+struct VarianceShares {
+  double operation = 0.0, first = 0.0, second = 0.0;     // of each alone
+  double operation_first = 0.0, operation_second = 0.0;  // and of pairs beyond that
+  double both_numbers = 0.0;
+  double all = 0.0;     // of all three beyond pairs
+  double answer = 0.0;  // of the answer's first token, whatever the question
+};
+
+/// The analysis of variance of x [2, 100, 100] (operation, first, second), one number for each
+/// item: sums of squares of the means over what a term does not name, less those of the terms that
+/// it contains (Fisher, "Statistical methods for research workers", 1925). Items are all there are,
+/// so that the terms are orthogonal.
+inline VarianceShares variance_shares(const Tensor<double>& x) {
+  const Index n = x.size(1);
+  if (x.rank() != 3 || x.size(0) != 2 || x.size(2) != n) {
+    hooked::fail<hooked::ShapeError>("variance_shares: x is ", x.shape(),
+                                     ", it must be [2, numbers, numbers]");
+  }
+  Tensor<double> o({2}), i({n}), j({n}), oi({2, n}), oj({2, n}), ij({n, n});
+  double mean = 0.0, total = 0.0;
+  for (Index a = 0; a < 2; ++a) {
+    for (Index b = 0; b < n; ++b) {
+      for (Index c = 0; c < n; ++c) {
+        const double v = x(a, b, c);
+        mean += v;
+        o(a) += v, i(b) += v, j(c) += v, oi(a, b) += v, oj(a, c) += v, ij(b, c) += v;
+      }
+    }
+  }
+  const auto all = static_cast<double>(x.numel());
+  mean /= all;
+  total = (x.array() - mean).square().sum();
+  // The sum over all items of the squared deviation of a table's means from the mean of all.
+  const auto squares = [&](const Tensor<double>& sums) {
+    const double each = all / static_cast<double>(sums.numel());
+    return each * (sums.array() / each - mean).square().sum();
+  };
+  const double so = squares(o), si = squares(i), sj = squares(j);
+  VarianceShares s;
+  s.operation = so, s.first = si, s.second = sj;
+  s.operation_first = squares(oi) - so - si;
+  s.operation_second = squares(oj) - so - sj;
+  s.both_numbers = squares(ij) - si - sj;
+  s.all = total - so - si - sj - s.operation_first - s.operation_second - s.both_numbers;
+  std::map<Token, std::array<double, 2>> by_answer;  // count and sum
+  for (const Task task : kTasks) {
+    for (Index b = 0; b < n; ++b) {
+      for (Index c = 0; c < n; ++c) {
+        auto& [count, sum] = by_answer[tokenise(answer(task, b, c))[1]];
+        count += 1.0;
+        sum += x(task == Task::add ? 0 : 1, b, c);
+      }
+    }
+  }
+  for (const auto& [token, group] : by_answer) {
+    s.answer += group[0] * (group[1] / group[0] - mean) * (group[1] / group[0] - mean);
+  }
+  for (double* const share : {&s.operation, &s.first, &s.second, &s.operation_first,
+                              &s.operation_second, &s.both_numbers, &s.all, &s.answer}) {
+    *share = total > 0 ? *share / total : std::numeric_limits<double>::quiet_NaN();
+  }
+  return s;
+}
+
+/// What most of a feature's variance is due to.
+inline std::string class_of(const VarianceShares& s) {
+  const std::array<std::pair<double, const char*>, 5> terms{
+      {{s.operation, "operation"},
+       {s.first, "first number"},
+       {s.second, "second number"},
+       {s.both_numbers, "both numbers"},
+       {s.operation_first + s.operation_second + s.all, "numbers by operation"}}};
+  for (const auto& [share, name] : terms) {
+    if (share > 0.5) return name;
+  }
+  return "mixed";
+}
+
+/// Of every feature that is on anywhere, its activation where the answer's first token is said.
+struct FeatureVariance {
+  Index feature;
+  double density;  // the share of items in which it is on
+  VarianceShares shares;
+};
+inline std::vector<FeatureVariance> variance_of_features(const EncoderDecoder<float>& body,
+                                                         const SparseAutoencoder<float>& sae,
+                                                         int threads = 0) {
+  const DecoderOutputs outputs(body, all_items(), threads);
+  Tensor<float> h({outputs.size(), outputs.h().size(1)});
+  for (Index n = 0; n < outputs.size(); ++n) {
+    h.matrix().row(n) = outputs.h().matrix().row(outputs.begin(n));
+  }
+  const Tensor<float> f = features_of(sae, h);
+  std::vector<FeatureVariance> found;
+  Tensor<double> x({2, kNumbers, kNumbers});
+  for (Index k = 0; k < f.size(1); ++k) {
+    const auto column = f.matrix().col(k).array();
+    const auto on = static_cast<double>((column > 0.0f).count());
+    if (on == 0) continue;
+    for (Index n = 0; n < x.numel(); ++n) x.data()[n] = static_cast<double>(column(n));
+    found.push_back({k, on / static_cast<double>(x.numel()), variance_shares(x)});
+  }
+  return found;
+}
+
+}  // namespace add_concat
