@@ -1,7 +1,6 @@
 #include "add_concat.hpp"
 
 #include "analyse.hpp"
-#include "null_models.hpp"
 
 namespace add_concat {
 
@@ -38,7 +37,6 @@ const study::StudyOf<Joint>& add_concat() {
       .setup = setup,
       .analyse = analyse_subject,
       .track = track,
-      .nulls = null_models,
       .snapshots = 10};
   return study;
 }

@@ -111,14 +111,28 @@ inline void say_what_was_found(const std::vector<Way>& ways, Report& report) {
   }
 }
 
+/// What is said of features, and beside it what an autoencoder that has learnt nothing gives, of
+/// the same body.
+inline void features(const Reading& at, Report& report) {
+  const SparseAutoencoder<float> untrained(at.sae.options(), {1});
+  const Reading nothing(at.body, untrained, at.split, at.lambda, at.threads);
+  Report learnt, null;
+  sparsity(at, learnt);
+  study_ablations(at, learnt);
+  sparsity(nothing, null);
+  study_ablations(nothing, null);
+  hooked::add_null(learnt.claims, "untrained autoencoder", null.claims);
+  for (Claim& claim : learnt.claims) report.add(std::move(claim));
+  for (auto& figure : learnt.figures) report.figures.push_back(std::move(figure));
+}
+
 /// All of it. `lambda` is that of the training.
 inline Report analyse(const EncoderDecoder<float>& body, const SparseAutoencoder<float>& sae,
                       const ItemSplit& split, double lambda, int threads) {
   Report report;
   const Reading at(body, sae, split, lambda, threads);
   performance(at, report);
-  sparsity(at, report);
-  study_ablations(at, report);
+  features(at, report);
   const std::vector<Way> ways = all_ways(at);
   post_hoc_claim(ways, report);
   compare_ways(ways, report);

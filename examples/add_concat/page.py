@@ -59,9 +59,10 @@ $date, $machine.
 
 ## How claims are judged
 
-- Every claim is measured on the trained model and, by the same analysis, on an **untrained** one and on the
-  trained one with an **untrained autoencoder**; what tolerances remove also with as many **random
-  features**. A rule that one of these passes with any seed does not discriminate, and counts for nothing.
+- Every claim is measured on the trained model and, by the same analysis, on an **untrained** one; those about
+  features also on an **untrained autoencoder** of the trained model, and what tolerances remove with as many
+  **random features**. A rule that one of these passes with any seed does not discriminate, and counts for
+  nothing.
 - "Study says" quotes the study, or has its number. "match" and "same sign/shape" are two tolerances,
   written behind each [definition](#definitions); they are ours.
 - "Removed" is the share of a task's accuracy that an ablation takes, "cost" what the other task loses. The
