@@ -16,7 +16,7 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, findings_of, holds, judged, number, one_run,
+    choices_of, claims_over_seeds, counting, definitions, findings_of, holds, judged, number, one_run,
     other_measurements, runs_of, settings_of, shown, spread, sweep_of, sweep_table, verdict_grid,
     where_it_differs)
 
@@ -131,7 +131,7 @@ def mode_section(results, mode, runs):
 
 def command(runs, usual):
     """What made runs of one kind; usual are the choices that have their preset's values."""
-    choices = runs[0].facts["choices"]
+    choices = choices_of(runs)
     differing = "".join(f" --{name.replace('_', '-')} {number(value)}"
                         for name, value in choices.items() if name != "mode" and value != usual[name])
     seeds = ", ".join(str(run.seed) for run in runs)
@@ -146,10 +146,10 @@ def sweep_table_of(results, question):
 
 
 def sweep_says(results, question, choice):
-    """The first letter's error at both ends of a sweep."""
+    """The third letter's error at both ends of a sweep."""
     by_value = settings_of(sweep_of(results / "sweeps" / question / "summary.csv"))
     ends = sorted(by_value, key=lambda setting: setting[0][1])
-    error = lambda end: spread([row["equivariance error A"] for row in by_value[end]])
+    error = lambda end: spread([row["equivariance error C"] for row in by_value[end]])
     return (f"{error(ends[0])} with {choice} {number(ends[0][0][1])}, {error(ends[-1])} with "
             f"{number(ends[-1][0][1])}")
 
@@ -164,7 +164,7 @@ def findings(results, runs):
     for mode, of in runs.items():
         over = lambda name, place=0: spread([run.value(name, place) for run in of])
         line = (f"- {MODES[mode].split(':')[0]}: {over('accuracy')}% of the answers are right, with a "
-                f"loss of {over(LOSS)} nats, over {len(of)} seeds")
+                f"loss of {over(LOSS)} nats, over {len(of)} seed{'s' * (len(of) > 1)}")
         if BAYES in of[0].claims:
             line += (f"; the best possible are {number(of[0].value(BAYES, 2), 4)}% and "
                      f"{number(of[0].value(BAYES))} nats")
@@ -178,7 +178,7 @@ def findings(results, runs):
             line += (f". Of the {len(judged(of))} claims that are judged {len(names)} discriminate, "
                      f"and {spread(held)} of these hold")
         lines.append(line + ".")
-    lines.append("- Log-probabilities turn with a word's first letter up to an error (1 is chance) of "
+    lines.append("- Log-probabilities turn with a word's third letter up to an error (1 is chance) of "
                  f"{sweep_says(results, 'words', 'a list of words of length')}; of "
                  f"{sweep_says(results, 'weight_decay', 'weight decay')}.")
     return "\n".join(lines)
@@ -192,7 +192,7 @@ def main():
     options = parser.parse_args()
     runs = {mode: runs_of(options.results / mode, "full") for mode in MODES}
     runs = {mode: of for mode, of in runs.items() if of}
-    choices = next(iter(runs.values()))[0].facts["choices"]
+    choices = choices_of(next(iter(runs.values())))
     commands = [command(of, choices) for of in runs.values()]
     commands += [f"    build/examples/sweep docs/results/caesar/sweeps/{question}/sweep.json --out DIR"
                  for question in ("words", "weight_decay")]

@@ -31,15 +31,24 @@ class Run:
         return measured[place] if isinstance(measured, list) else measured
 
 
+def choices_of(runs):
+    """The choices of runs that are alike; None where they are not. A choice that the program did not
+    have yet when a run was made is no difference."""
+    known = {}
+    for run in runs:
+        for name, value in run.facts["choices"].items():
+            if known.setdefault(name, value) != value:
+                return None
+    return known
+
+
 def runs_of(results, preset):
     """The runs in RESULTS/PRESET-seedN, by seed. Exits where they have different choices or claims.
     """
     runs = [Run(path.parent) for path in results.glob(f"{preset}-seed*/claims.json")]
-    for run in runs:
-        if (list(run.claims) != list(runs[0].claims)
-                or run.facts["choices"] != runs[0].facts["choices"]):
-            raise SystemExit(f"{results}: the runs of {preset} have different choices or claims: "
-                             "do them again")
+    if choices_of(runs) is None or any(list(run.claims) != list(runs[0].claims) for run in runs):
+        raise SystemExit(f"{results}: the runs of {preset} have different choices or claims: "
+                         "do them again")
     return sorted(runs, key=lambda run: run.seed)
 
 

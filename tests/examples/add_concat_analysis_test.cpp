@@ -5,13 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <Eigen/QR>
-
 #include "../../examples/add_concat/probes.hpp"
 #include "../../examples/add_concat/subset_search.hpp"
 #include "../../examples/add_concat/variance_shares.hpp"
 #include "catch.hpp"
 #include "core/check.hpp"
+#include "hooked/core/lstsq.hpp"
 #include "hooked/interp/feature_importance.hpp"
 #include "hooked/nn/ablate_features.hpp"
 #include "hooked/nn/generate.hpp"
@@ -260,15 +259,15 @@ TEST_CASE("A search finds the feature of one task among those of both", "[add_co
   // told apart exactly.
   const Index rows = of.add.rows() + of.concatenate.rows();
   REQUIRE(rows <= 16);
-  Eigen::MatrixXf h(rows, 16);
-  h << of.add.h().matrix(), of.concatenate.h().matrix();
-  Eigen::VectorXf is_add(rows);
-  is_add << Eigen::VectorXf::Ones(of.add.rows()), -Eigen::VectorXf::Ones(of.concatenate.rows());
-  const Eigen::VectorXf side = h.completeOrthogonalDecomposition().solve(is_add);
+  Tensor<float> h({rows, 16}), is_add({rows, 1});
+  h.matrix() << of.add.h().matrix(), of.concatenate.h().matrix();
+  is_add.fill(-1.0f);
+  is_add.slice(0, 0, of.add.rows()).fill(1.0f);
+  const Tensor<float> side = hooked::lstsq(h, is_add).solution;
   SparseAutoencoder<float> sae({.d_in = 16, .d_sae = 4});
   sae["W_enc"].fill(0.0f);
-  sae["W_enc"].matrix().col(1) = side;
-  sae["W_enc"].matrix().col(2) = -side;
+  sae["W_enc"].matrix().col(1) = side.matrix();
+  sae["W_enc"].matrix().col(2) = -side.matrix();
   const std::vector<float> biases{1.0f, 0.0f, 0.0f, -1.0f};
   std::copy(biases.begin(), biases.end(), sae["b_enc"].data());
   sae["W_dec"].matrix().rowwise() = 20.0f * Eigen::RowVectorXf::LinSpaced(16, -1.0f, 1.0f);
