@@ -55,9 +55,10 @@ inline hooked::Hook<float> without_attention_to_operation() {
 
 /// What a hook does to both tasks, by runs of the model over the items of `of`.
 inline Removal with_hook(const EncoderDecoder<float>& body, const PerTask<DecoderOutputs>& of,
-                         Task target, const hooked::Hook<float>& hook) {
-  return removal(of, target,
-                 [&](Task task) { return DecoderOutputs(body, of[task].items(), 1, {hook}).h(); });
+                         Task target, const hooked::Hook<float>& hook, int threads) {
+  return removal(of, target, [&](Task task) {
+    return DecoderOutputs(body, of[task].items(), threads, {hook}).h();
+  });
 }
 
 }  // namespace add_concat

@@ -8,8 +8,6 @@ them. What is missing is left out; tables by tolerance need figures/ablation_of_
 the run that is shown.
 """
 
-import argparse
-import datetime
 import json
 import pathlib
 import statistics
@@ -19,8 +17,8 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number, one_run,
-    runs_of, says, shown, spread, spreads, table, verdict_grid)
+    claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number,
+    one_run, page_parser, runs_of, says, shown, spread, spreads, table, verdict_grid)
 
 FOLDERS = {"full": "full", "study": "study", "lambda_0": "full", "lambda_0.01": "full"}  # presets
 TASKS = ("addition", "concatenation")
@@ -291,11 +289,7 @@ def findings(groups):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--machine", required=True)
-    parser.add_argument("--date", default=datetime.date.today().isoformat())
-    options = parser.parse_args()
+    options = page_parser(__doc__).parse_args()
     of = {options.results / name: runs_of(options.results / name, preset)
           for name, preset in FOLDERS.items()}
     of = {folder: runs for folder, runs in of.items() if runs}

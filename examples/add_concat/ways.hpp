@@ -57,11 +57,11 @@ inline std::vector<Way> all_ways(const Reading& at) {
   }));
   ways.push_back(way("direction of the operation's embedding", [&](Task target) {
     return std::vector<Removal>{
-        with_hook(at.body, at.validation, target, without_embedded_operation(at.body))};
+        with_hook(at.body, at.validation, target, without_embedded_operation(at.body), at.threads)};
   }));
   ways.push_back(way("cross-attention to the operation", [&](Task target) {
     return std::vector<Removal>{
-        with_hook(at.body, at.validation, target, without_attention_to_operation())};
+        with_hook(at.body, at.validation, target, without_attention_to_operation(), at.threads)};
   }));
   const PerTask<DecoderOutputs> learnt = outputs_of(at.body, at.split.train, at.threads);
   for (const PostHoc& kind : post_hoc_kinds(at.sae.options(), at.lambda)) {

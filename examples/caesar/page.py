@@ -7,8 +7,6 @@ RESULTS holds easy, medium, hard and hard_with_mlps, each with full-seedN as --o
 sweeps with a folder for each question: sweep.json and summary.csv.
 """
 
-import argparse
-import datetime
 import pathlib
 import string
 import sys
@@ -16,9 +14,9 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    choices_of, claims_over_seeds, counting, definitions, findings_of, holds, judged, number, one_run,
-    other_measurements, runs_of, settings_of, shown, spread, sweep_of, sweep_table, verdict_grid,
-    where_it_differs)
+    choices_of, claims_over_seeds, counting, definitions, findings_of, holds, judged, number,
+    one_run, other_measurements, page_parser, runs_of, settings_of, shown, spread, sweep_of,
+    sweep_table, verdict_grid, where_it_differs)
 
 MODES = {"easy": "Easy mode: words by their frequency", "medium": "Medium mode: words alike",
          "hard": "Hard mode: slices of prose",
@@ -185,11 +183,7 @@ def findings(results, runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--machine", required=True)
-    parser.add_argument("--date", default=datetime.date.today().isoformat())
-    options = parser.parse_args()
+    options = page_parser(__doc__).parse_args()
     runs = {mode: runs_of(options.results / mode, "full") for mode in MODES}
     runs = {mode: of for mode, of in runs.items() if of}
     choices = choices_of(next(iter(runs.values())))

@@ -4,13 +4,25 @@ A page's script is in the study's folder; every number on a page comes from the 
 wrote: claims.json, run.json, trajectory.json and, of a sweep, summary.csv.
 """
 
+import argparse
 import csv
+import datetime
 import json
 import math
+import pathlib
 import statistics
 
 HOLDS = ("match", "same sign/shape")
 MARKS = {"match": "●", "same sign/shape": "○", "differs": "·", "not measurable": "?"}
+
+
+def page_parser(page):
+    """The command line of a page's script, whose text is `page`: results, --machine and --date."""
+    parser = argparse.ArgumentParser(description=page.splitlines()[0])
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", default=datetime.date.today().isoformat())
+    return parser
 
 
 class Run:

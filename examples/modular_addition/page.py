@@ -7,8 +7,6 @@ RESULTS holds full-seedN and quick-seedN with claims.json, findings.json, run.js
 trajectory.json, as --out wrote them.
 """
 
-import argparse
-import datetime
 import json
 import pathlib
 import string
@@ -17,7 +15,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
     claims_over_seeds, counting, definitions, frequency, holds, judged, number, one_run,
-    other_measurements, runs_of, spread, table, verdict_grid, where_it_differs)
+    other_measurements, page_parser, runs_of, spread, table, verdict_grid, where_it_differs)
 
 BASE = "loss, accuracy"
 KEY = "key frequencies"
@@ -218,11 +216,7 @@ def findings(runs, run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--machine", required=True)
-    parser.add_argument("--date", default=datetime.date.today().isoformat())
-    options = parser.parse_args()
+    options = page_parser(__doc__).parse_args()
     full, quick = (runs_of(options.results, preset) for preset in ("full", "quick"))
     if not full or not quick:
         sys.exit(f"{options.results}: a full-seedN and a quick-seedN are needed")

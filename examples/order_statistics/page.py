@@ -7,8 +7,6 @@ RESULTS holds max, median, sort and proof, each with full-seedN (proof: proof-se
 them, and sweeps with a folder for each question: sweep.json and summary.csv.
 """
 
-import argparse
-import datetime
 import pathlib
 import string
 import sys
@@ -16,9 +14,9 @@ import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number, one_run,
-    other_measurements, runs_of, shown, spread, sweep_of, sweep_table, table, verdict_grid,
-    where_it_differs)
+    claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number,
+    one_run, other_measurements, page_parser, runs_of, shown, spread, sweep_of, sweep_table, table,
+    verdict_grid, where_it_differs)
 
 ACCURACY = "accuracy: plain, small, augmented test tuples"
 LOSS = "loss, plain test tuples"
@@ -212,11 +210,7 @@ def findings(runs, proofs, sweeps):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--machine", required=True)
-    parser.add_argument("--date", default=datetime.date.today().isoformat())
-    options = parser.parse_args()
+    options = page_parser(__doc__).parse_args()
     results = options.results
     runs = {task: runs_of(results / task, "full") for task in TASKS}
     proofs = runs_of(results / "proof", "proof")

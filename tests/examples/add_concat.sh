@@ -25,7 +25,7 @@ refuses "excludes --" --out "$folder/none" --model "$folder" --resume
 refuses "model.safetensors" --out "$folder/none" --model "$folder/none"
 
 small=(--d-model 8 --d-sae 16 --epochs 1 --batch-size 1000 --threads 1)
-for run in "--architecture topk --k 4 --lambda 0" "--alpha 0 --lambda 0"; do
+for run in "--architecture gated" "--architecture topk --k 4 --lambda 0" "--alpha 0 --lambda 0"; do
   # shellcheck disable=SC2086
   if ! "$program" $run "${small[@]}" --out "$folder/out" >"$folder/said" 2>&1; then
     echo "$run fails: $(tail -n 1 "$folder/said")"

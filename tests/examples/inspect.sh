@@ -3,9 +3,7 @@
 # writes, and what it says to bad input: one line on standard error, exit status 1, no file.
 set -uo pipefail
 program=$1 golden=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failed=0
+. "$(dirname "$0")/refuses.sh"
 
 complain() {
   printf '%s\n' "$*"
@@ -16,15 +14,6 @@ shows() { # shows TEXT ARGUMENT...: TEXT is a line, or a part of one, of what it
   shift
   output=$("$program" "$@" 2>&1) || complain "inspect $*: status $?"
   [[ $output == *"$expected"* ]] || complain "expected \"$expected\", got" "$output"
-}
-refuses() { # refuses TEXT ARGUMENT...
-  local expected=$1 output status
-  shift
-  output=$("$program" "$@" 2>&1 >/dev/null)
-  status=$?
-  if [ "$status" != 1 ] || [ "$(wc -l <<<"$output")" != 1 ] || [[ $output != *"$expected"* ]]; then
-    complain "expected \"$expected\" and status 1, got status $status and:" "$output"
-  fi
 }
 
 gpt2=$golden/gpt2 neox=$golden/neox

@@ -1,4 +1,4 @@
-# For tests of a study's program, which is $program: what it refuses, with one line on standard error
+# For tests of a program, which is $program: what it refuses, with one line on standard error
 # and exit status 1. Sets $failed. A folder of the test's own is $folder.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
