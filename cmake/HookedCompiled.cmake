@@ -12,4 +12,5 @@ target_link_libraries(hooked_compiled
 if(HOOKED_NATIVE)
   target_link_libraries(hooked_compiled PUBLIC hooked_native)
 endif()
-target_compile_definitions(hooked_compiled INTERFACE HOOKED_COMPILED)
+# Its own units, too, so that each compiles only what it is there for.
+target_compile_definitions(hooked_compiled PUBLIC HOOKED_COMPILED)

@@ -35,12 +35,12 @@ function(hooked_library name)
   endif()
 endfunction()
 
-# hooked_not_for_speed(name...): programs in which what has to be fast is compiled into the library, if
-# there is one.
-function(hooked_not_for_speed)
+# hooked_not_for_speed(level name...): programs in which what has to be fast is compiled into the
+# library, if there is one; they are optimised at this level, or not at all where we debug.
+function(hooked_not_for_speed level)
   if(TARGET hooked_compiled AND NOT MSVC)
     foreach(name IN LISTS ARGN)
-      target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Debug>:-O0>)
+      target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:${level}> $<$<CONFIG:Debug>:-O0>)
     endforeach()
   endif()
 endfunction()

@@ -1,5 +1,4 @@
 // The mark by which the linker finds a program that was built for other registers than the library.
-#define HOOKED_COMPILED
 #include "hooked/core/compiled.hpp"
 
 namespace hooked::detail {

@@ -1,5 +1,6 @@
 // Models as files.
 #include "hooked/io/model.hpp"
+#include "hooked/io/model_files.hpp"
 
 namespace hooked {
 

@@ -1,4 +1,6 @@
 // Training and evaluation in float.
+#include "hooked/train/evaluating.hpp"
+#include "hooked/train/loop.hpp"
 #include "hooked/train/train.hpp"
 
 namespace hooked {

@@ -2,12 +2,16 @@
 // for each op, and so that a mutant can be made of any op at run time.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "hooked/autograd/op_table.hpp"
+#include "hooked/autograd/tape.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/core/tensor.hpp"
 #include "hooked/ops/op.hpp"
@@ -49,55 +53,75 @@ struct AnyOp {
 
 namespace detail {
 
+/// Inputs as an op's table takes them, without a tape.
+template <Scalar T>
+class Inputs {
+ public:
+  explicit Inputs(const std::vector<View<const T>>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) set(i, values[i]);
+  }
+  explicit Inputs(const std::vector<Shape>& shapes) {
+    for (std::size_t i = 0; i < shapes.size(); ++i) set(i, View<const T>(nullptr, shapes[i]));
+  }
+  const Variable<T>* data() const { return variables_.data(); }
+
+ private:
+  void set(std::size_t i, View<const T> value) {
+    nodes_[i].value.rebind(value);
+    variables_[i] = Variable<T>(tape_, nodes_[i]);
+  }
+
+  Tape<T> tape_;
+  std::array<Node<T>, hooked::detail::kMostInputs> nodes_;
+  std::array<Variable<T>, hooked::detail::kMostInputs> variables_;
+};
+
+/// The functions of `table`, which are those that models run; args[sample] are its settings.
+template <Scalar T>
+AnyOp<T> any_op(const hooked::detail::OpTable<T>& table,
+                const std::vector<std::shared_ptr<const void>>& args) {
+  using Shapes = typename AnyOp<T>::Shapes;
+  using Views = typename AnyOp<T>::Views;
+  AnyOp<T> op;
+  op.name = table.name;
+  op.inputs = static_cast<int>(table.inputs);
+  op.row_inputs = static_cast<int>(table.row_inputs);
+  op.shape = [&table, args](std::size_t sample, const Shapes& in) {
+    return table.shape(args[sample].get(), Inputs<T>(in).data());
+  };
+  op.saved = [&table, args](std::size_t sample, const Shapes& in) {
+    return table.saved == nullptr ? Shape{0}
+                                  : table.saved(args[sample].get(), Inputs<T>(in).data());
+  };
+  op.forward = [&table, args](std::size_t sample, const Views& in, View<T> y, View<T> saved) {
+    table.forward(args[sample].get(), Inputs<T>(in).data(), y, saved);
+  };
+  op.backward = [&table, args](std::size_t sample, const Views& in, View<const T> y,
+                               View<const T> saved, View<const T> dy,
+                               const std::vector<Acc<T>>& gradients) {
+    table.backward(args[sample].get(), Inputs<T>(in).data(), y, saved, dy, gradients.data());
+  };
+  return op;
+}
+
 template <Op O, Scalar T, std::size_t... I>
 AnyOp<T> any_op(std::index_sequence<I...>) {
-  using Any = AnyOp<T>;
-  using Shapes = typename Any::Shapes;
-  using Views = typename Any::Views;
-  const auto samples = O::samples();
-  const auto args = [samples](std::size_t sample) -> const typename O::Args& {
-    return samples[sample].args;
-  };
-
-  Any op;
-  op.name = O::name;
-  op.inputs = O::inputs;
-  op.row_inputs = row_inputs<O>();
-  for (const auto& sample : samples) {
+  const auto samples = std::make_shared<const std::vector<Sample<typename O::Args>>>(O::samples());
+  std::vector<typename AnyOp<T>::Case> cases;
+  std::vector<std::shared_ptr<const void>> args;
+  for (const auto& sample : *samples) {
     if (static_cast<int>(sample.inputs.size()) != O::inputs) {
       fail<ShapeError>(O::name, ": a sample has ", sample.inputs.size(), " shapes, the op has ",
                        O::inputs, " inputs");
     }
-    op.cases.push_back({sample.inputs, sample.scale, sample.shift});
+    cases.push_back({sample.inputs, sample.scale, sample.shift});
+    args.emplace_back(samples, &sample.args);
   }
-  op.shape = [args](std::size_t sample, const Shapes& in) {
-    return O::shape(args(sample), in[I]...);
-  };
-  op.saved = [args](std::size_t sample, const Shapes& in) -> Shape {
-    if constexpr (has_saved<O>) {
-      return O::saved(args(sample), in[I]...);
-    } else {
-      return Shape{0};
-    }
-  };
-  op.forward = [args](std::size_t sample, const Views& in, View<T> y, View<T> saved) {
-    if constexpr (has_saved<O>) {
-      O::template forward<T>(args(sample), in[I]..., y, saved);
-    } else {
-      O::template forward<T>(args(sample), in[I]..., y);
-    }
-  };
-  op.backward = [args](std::size_t sample, const Views& in, View<const T> y, View<const T> saved,
-                       View<const T> dy, const std::vector<Acc<T>>& gradients) {
-    if constexpr (has_saved<O>) {
-      O::template backward<T>(args(sample), in[I]..., y, saved, dy, gradients[I]...);
-    } else {
-      O::template backward<T>(args(sample), in[I]..., y, dy, gradients[I]...);
-    }
-  };
+  AnyOp<T> op = any_op(hooked::detail::TableOf<O, T>::table, args);
+  op.cases = std::move(cases);
   if constexpr (is_straight_through<O> && std::same_as<T, double>) {
-    op.straight_through = [args](std::size_t sample, const Views& in, const Views& x0, View<T> y) {
-      O::straight_through(args(sample), in[I]..., x0[I]..., y);
+    op.straight_through = [samples](std::size_t sample, const auto& in, const auto& x0, View<T> y) {
+      O::straight_through((*samples)[sample].args, in[I]..., x0[I]..., y);
     };
   }
   return op;
