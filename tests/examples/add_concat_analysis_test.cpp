@@ -82,9 +82,7 @@ TEST_CASE("Answers of cached outputs are those of greedy decoding, ablated or no
   CHECK(of.clean().right == clean);
   const double share = of.clean().accuracy();
   CHECK((share > 0.1 && share < 1.0));  // else this says little
-  double loss = 0.0;
-  for (const double l : of.clean().loss) loss += l;
-  CHECK(loss / static_cast<double>(of.rows()) ==
+  CHECK(of.loss() / static_cast<double>(of.rows()) ==
         Approx(evaluate(body, pairs_of(of.items())).loss).epsilon(1e-5));
 
   const Features features{1, 5, 8, 13, 21};
@@ -97,7 +95,7 @@ TEST_CASE("Answers of cached outputs are those of greedy decoding, ablated or no
   for (auto& hook : hooked::ablate_features_in_turn(kSite, sae, features)) body.add_hook(hook);
   const Answers in_turn = of.answers(without_in_turn(sae, of.h(), features));
   CHECK(in_turn.right == decoded(body, of.items()));
-  CHECK(in_turn.loss != ablated.loss);
+  CHECK(in_turn.right != ablated.right);
 }
 
 TEST_CASE("Importance is the library's", "[add_concat]") {
@@ -124,6 +122,39 @@ TEST_CASE("Some items of outputs are what the model gives for them", "[add_conca
   CHECK(some.clean().right == again.clean().right);
   CHECK(of.only_right().clean().accuracy() == 1.0);
   CHECK(error_of<hooked::ShapeError>([&] { (void)of.answers(some.h()); }).find("answers of") == 0);
+}
+
+TEST_CASE("Threads change no answer, no importance and no search", "[add_concat]") {
+  const auto& [body, sae] = learnt();
+  Items many;  // more than one thread takes at a time
+  for (int n = 0; n < 4; ++n) {
+    for (const Item& item : small_items()) many.push_back(item);
+  }
+  const PerTask<DecoderOutputs> alone = outputs_of(body, many, 1),
+                                shared = outputs_of(body, many, 3);
+  const Judged by_one(alone, sae), by_three(shared, sae);
+  const PerTask<Tensor<double>> one = importances(alone, sae), three = importances(shared, sae);
+  for (const Task task : kTasks) {
+    CHECK((one[task].array() == three[task].array()).all());
+    const Features found = search_subset(by_one, task, {.most = 4, .shortlist = 4});
+    REQUIRE(!found.empty());
+    CHECK(found == search_subset(by_three, task, {.most = 4, .shortlist = 4}));
+    CHECK(by_one.without(task, found).removed == by_three.without(task, found).removed);
+    CHECK(by_one.without(task, found).cost == by_three.without(task, found).cost);
+  }
+}
+
+TEST_CASE("Of a task that a model cannot do nothing is removed, and nothing is asked",
+          "[add_concat]") {
+  const EncoderDecoder<float> untrained(learnt().body.config(), {5});
+  const PerTask<DecoderOutputs> of = outputs_of(untrained, small_items());
+  REQUIRE(of.add.clean().accuracy() == 0.0);
+  REQUIRE(of.concatenate.clean().accuracy() == 0.0);
+  int asked = 0;
+  const Removal none = removal(of, Task::add, [&](Task) { return ++asked, 0.0; });
+  CHECK(!is_measured(none));
+  CHECK(std::isnan(none.removed));
+  CHECK(asked == 0);
 }
 
 TEST_CASE("Selection follows the study's rule", "[add_concat]") {
