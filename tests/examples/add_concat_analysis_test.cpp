@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "../../examples/add_concat/probes.hpp"
-#include "../../examples/add_concat/subset_search.hpp"
 #include "../../examples/add_concat/variance_shares.hpp"
+#include "../../examples/add_concat/ways.hpp"
 #include "catch.hpp"
 #include "core/check.hpp"
 #include "hooked/core/lstsq.hpp"
@@ -312,4 +312,37 @@ TEST_CASE("A search finds the feature of one task among those of both", "[add_co
   CHECK(error_of<hooked::ConfigError>([&] {
           search_subset(judged, Task::add, {.most = 0});
         }).find("most 0") != std::string::npos);
+}
+
+TEST_CASE("All ways are tried with every kind of autoencoder, none with a model that knows nothing",
+          "[add_concat]") {
+  ItemSplit split{small_items(), {}};
+  for (const Item& item : all_items()) {
+    if (item.i < 8 && item.j < 8) split.validation.push_back(item);
+  }
+  const auto ways = [&](const EncoderDecoder<float>& body, const SparseAutoencoder<float>& sae) {
+    const Reading at(body, sae, split, 1e-3, 1);
+    return all_ways(at, searched(at.on_learnt));
+  };
+  using Architecture = hooked::SaeArchitecture;
+  for (const Architecture architecture :
+       {Architecture::standard, Architecture::topk, Architecture::gated}) {
+    hooked::SparseAutoencoderOptions options{.d_in = 16, .d_sae = 24, .architecture = architecture};
+    if (architecture == Architecture::topk) options.k = 3;
+    const std::vector<Way> all = ways(learnt().body, SparseAutoencoder<float>(options, {4}));
+    CHECK(all.size() == 12);
+    for (const Way& way : all) {
+      INFO(way.name);
+      // A search may find nothing to take off; the others always try something.
+      const bool may_be_empty = way.name.ends_with("by search");
+      for (const Task task : kTasks) {
+        CHECK((may_be_empty || !way.points[task].empty()));
+        for (const Removal& point : way.points[task]) CHECK(is_measured(point));
+      }
+    }
+  }
+  const EncoderDecoder<float> untrained(learnt().body.config(), {5});
+  for (const Way& way : ways(untrained, learnt().sae)) {
+    CHECK((way.points.add.empty() && way.points.concatenate.empty()));
+  }
 }
