@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Sums up runs of build/examples/add_concat, of two sizes and three lambdas, in one page.
+"""Sums up runs of build/examples/add_concat, of two sizes and several lambdas, in one page.
 
     page.py [--date YYYY-MM-DD] --machine TEXT RESULTS > docs/results/add_concat.md
 
-RESULTS holds full, study, lambda_0 and lambda_0.01, with study-seedN or full-seedN as --out wrote
-them. What is missing is left out; tables by tolerance need figures/ablation_of_*.json in the folder of
-the run that is shown.
+RESULTS holds full, study and lambda_X, with study-seedN or full-seedN as --out wrote them. What is
+missing is left out; tables by tolerance need figures/ablation_of_*.json in the folder of the run that is
+shown.
 """
 
 import json
@@ -21,7 +21,8 @@ from results import (  # noqa: E402
     counting, definitions, holds, judged, null_passes, number, page_parser, runs_of, says, shown, spread,
     spreads, table)
 
-FOLDERS = {"full": "full", "study": "study", "lambda_0": "full", "lambda_0.01": "full"}  # presets
+FOLDERS = {"full": "full", "study": "study"} | {  # presets
+    f"lambda_{value}": "full" for value in ("0", "0.01", "0.03", "0.1")}
 TASKS = ("addition", "concatenation")
 STUDY_REMOVES = 70  # percent at least, it says
 UNTRAINED_SAE = "untrained autoencoder"
@@ -139,10 +140,10 @@ $again
 
 ## What features depend on
 
-The reason. Features are counted by what more than half of their variance over all 20,000 questions is due to,
-where the answer's first token is said; "by operation" are numbers in one task alone. Hardly any feature
-belongs to an operation: most of the variance is due to the token that is to be said, whatever the
-question. The last column counts the features that are among the five most important of both tasks.
+Features are counted by what more than half of their variance over all 20,000 questions is due to, where the
+answer's first token is said; "by operation" are numbers in one task alone. "First token" is the share of their
+variance that this token explains, whatever the question: a feature of which it explains all can only go for
+both tasks. The last column counts the features that are among the five most important of both.
 
 $features
 
@@ -312,9 +313,10 @@ def findings(groups):
         or more of addition in {of_runs(PROBES, 0)} runs and of concatenation in {of_runs(PROBES, 1)}; on all
         unseen questions in {of_runs(ALL, 0)} and {of_runs(ALL, 1)}. Probes flatter: over all runs, features of
         an untrained autoencoder take {null(runs, PROBES, UNTRAINED_SAE, 0)}% of addition and
-        {null(runs, PROBES, UNTRAINED_SAE, 1)}% of concatenation on them. The 95% for 2% are far: the most in any run is {number(add)}% of addition ("{way}") and
-        {number(concatenation)}% of concatenation ("{other_way}")."""), filled(f"""
-        **Why.** Features say tokens, not tasks: of {of_all:.0f} features that are on in all runs together
+        {null(runs, PROBES, UNTRAINED_SAE, 1)}% of concatenation on them. For at most 2% of the other task the
+        most in any run is {number(add)}% of addition ("{way}") and {number(concatenation)}% of concatenation
+        ("{other_way}")."""), filled(f"""
+        **Why.** Features say tokens rather than tasks: of {of_all:.0f} features that are on in all runs together
         {by_operation:.0f} have most of their variance from the operation, while the answer's first token alone
         explains {every(ANSWER)}% of a feature's. And what goes is hidden rather than gone: after 100 steps of
         training with the features still ablated, additions are back from {back(0, 1)}% to {back(0, 2)}%,
