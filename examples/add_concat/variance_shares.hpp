@@ -118,14 +118,17 @@ inline std::vector<FeatureVariance> variance_of_features(const EncoderDecoder<fl
   }
   const Tensor<float> f = features_of(sae, h, threads);
   std::vector<FeatureVariance> found;
-  Tensor<double> x({2, kNumbers, kNumbers});
   for (Index k = 0; k < f.size(1); ++k) {
-    const auto column = f.matrix().col(k).array();
-    const auto on = static_cast<double>((column > 0.0f).count());
-    if (on == 0) continue;
-    for (Index n = 0; n < x.numel(); ++n) x.data()[n] = static_cast<double>(column(n));
-    found.push_back({k, on / static_cast<double>(x.numel()), variance_shares(x)});
+    const double density = (f.matrix().col(k).array() > 0.0f).cast<double>().mean();
+    if (density > 0) found.push_back({k, density, {}});
   }
+  hooked::ThreadPool(threads).run(std::ssize(found), [&](Index n) {
+    FeatureVariance& one = found[static_cast<std::size_t>(n)];
+    Tensor<double> x({2, kNumbers, kNumbers});
+    Eigen::Map<Eigen::ArrayXd>(x.data(), x.numel()) =
+        f.matrix().col(one.feature).array().cast<double>();
+    one.shares = variance_shares(x);
+  });
   return found;
 }
 
