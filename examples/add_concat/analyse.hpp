@@ -19,17 +19,16 @@
 
 namespace add_concat {
 
-/// Whether a removed ability is gone: the features that a search finds stay ablated, and the body
-/// learns the task again.
-inline void hidden_or_gone(const Reading& at, Report& report) {
+/// Whether a removed ability is gone: the features that a search has found stay ablated, and the
+/// body learns the task again.
+inline void hidden_or_gone(const Reading& at, const PerTask<Features>& found, Report& report) {
   PerTask<Items> judged;
   for (const Item& item : at.split.validation) {
     if (judged[item.task].size() < 1000) judged[item.task].push_back(item);
   }
   for (const Task task : kTasks) {
-    const Features features = search_subset(at.on_learnt, task, {});
-    const Relearning found =
-        relearn(at.body, at.sae, features, task, at.split.train, judged, {0}, at.threads);
+    const Relearning again =
+        relearn(at.body, at.sae, found[task], task, at.split.train, judged, {0}, at.threads);
     report.add(hooked::report(
         {.claim = std::string(name_of(task)) +
                   " again: before, ablated, after 100 steps; the "
@@ -39,8 +38,8 @@ inline void hidden_or_gone(const Reading& at, Report& report) {
          .definition = "exact answers of 1,000 validation items; the features that a search finds "
                        "are ablated all the time, and the body is trained on the task's training "
                        "items, 128 in each of 100 steps; from nothing: an untrained body, so too"},
-        std::vector<double>{percent(found.before), percent(found.ablated), percent(found.returned),
-                            percent(found.kept), percent(found.from_nothing)}));
+        std::vector<double>{percent(again.before), percent(again.ablated), percent(again.returned),
+                            percent(again.kept), percent(again.from_nothing)}));
   }
 }
 
@@ -115,10 +114,10 @@ inline void say_what_was_found(const std::vector<Way>& ways, Report& report) {
 /// the same body.
 inline void features(const Reading& at, Report& report) {
   const SparseAutoencoder<float> untrained(at.sae.options(), {1});
-  const Reading nothing(at.body, untrained, at.split, at.lambda, at.threads);
+  const Reading nothing(at, untrained);
   Report learnt, null;
   sparsity(at, learnt);
-  study_ablations(at, learnt);
+  random_sweeps(at, study_ablations(at, learnt), learnt);
   sparsity(nothing, null);
   study_ablations(nothing, null);
   hooked::add_null(learnt.claims, "untrained autoencoder", null.claims);
@@ -133,10 +132,11 @@ inline Report analyse(const EncoderDecoder<float>& body, const SparseAutoencoder
   const Reading at(body, sae, split, lambda, threads);
   performance(at, report);
   features(at, report);
-  const std::vector<Way> ways = all_ways(at);
+  const PerTask<Features> found = searched(at.on_learnt);
+  const std::vector<Way> ways = all_ways(at, found);
   post_hoc_claim(ways, report);
   compare_ways(ways, report);
-  hidden_or_gone(at, report);
+  hidden_or_gone(at, found, report);
   dependences(at, report);
   say_what_was_found(ways, report);
   return report;

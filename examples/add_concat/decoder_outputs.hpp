@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hooked/core/cuts.hpp"
+#include "hooked/core/thread_pool.hpp"
 #include "hooked/nn/encoder_decoder.hpp"
 #include "items.hpp"
 #include "network.hpp"
@@ -30,20 +31,22 @@ constexpr std::array<Task, 2> kTasks{Task::add, Task::concatenate};
 inline Task other(Task task) { return task == Task::add ? Task::concatenate : Task::add; }
 inline const char* name_of(Task task) { return task == Task::add ? "addition" : "concatenation"; }
 
+/// Of logits [d_vocab], an array, and the token that is to be said.
+template <class Line>
+double cross_entropy(const Line& z, Token label) {
+  const float most = z.maxCoeff();
+  return std::log(static_cast<double>((z - most).exp().sum())) +
+         static_cast<double>(most - z(label));
+}
+
 /// How a model does on some items.
 struct Answers {
-  std::vector<double> loss;  // [item] the cross-entropies of all its answer's tokens together
-  std::vector<bool> right;   // [item] what greedy decoding says is exactly the answer
-  std::vector<bool> begins;  // [item] the first token of what it says is right
+  std::vector<bool> right;  // [item] what greedy decoding says is exactly the answer
 
-  /// The share of items that are answered exactly, of them whose answer begins right.
-  double accuracy() const { return share(right); }
-  double begin_accuracy() const { return share(begins); }
-
- private:
-  static double share(const std::vector<bool>& of) {
-    return static_cast<double>(std::count(of.begin(), of.end(), true)) /
-           static_cast<double>(of.size());
+  /// The share of items that are answered exactly.
+  double accuracy() const {
+    return static_cast<double>(std::count(right.begin(), right.end(), true)) /
+           static_cast<double>(right.size());
   }
 };
 
@@ -54,7 +57,11 @@ class DecoderOutputs {
   /// Runs the model, which must outlive this, with these hooks. Throws ShapeError for no items.
   DecoderOutputs(const EncoderDecoder<float>& body, Items items, int threads = 0,
                  const std::vector<hooked::Hook<float>>& hooks = {})
-      : items_(std::move(items)), begin_{0}, W_U_(body["unembed.W_U"]), b_U_(body["unembed.b_U"]) {
+      : items_(std::move(items)),
+        begin_{0},
+        W_U_(body["unembed.W_U"]),
+        b_U_(body["unembed.b_U"]),
+        threads_(threads) {
     constexpr Index kAtOnce = 1024;
     const hooked::Cuts parts = hooked::Cuts::of(size(), kAtOnce);
     std::vector<float> kept;
@@ -94,6 +101,8 @@ class DecoderOutputs {
   const Answers& clean() const { return clean_; }
   /// [d_model, d_vocab]
   View<const float> W_U() const { return W_U_; }
+  /// As the model was run with, and as all that follows from its outputs runs with.
+  int threads() const { return threads_; }
 
   /// h' W_U + b_U of some rows h' [row, d_model].
   Tensor<float> logits(View<const float> h) const {
@@ -107,30 +116,43 @@ class DecoderOutputs {
     if (h.shape() != h_.shape()) {
       hooked::fail<hooked::ShapeError>("answers of ", h.shape(), ": h is ", h_.shape());
     }
-    const auto n = static_cast<std::size_t>(size());
-    Answers found{std::vector<double>(n, 0.0), std::vector<bool>(n, true),
-                  std::vector<bool>(n, true)};
-    constexpr Index kAtOnce = 1024;  // items, whose logits need not be kept
+    return answers_of([&](Index first, Index last) { return h.slice(0, first, last); });
+  }
+  /// The same; `changed(first, last)` gives the rows [first, last) of h'. It is called from several
+  /// threads, for a few rows at a time: neither h' nor its logits are ever kept.
+  template <class Changed>
+  Answers answers_of(const Changed& changed) const {
+    constexpr Index kAtOnce = 128;  // items, whose logits fit the cache
     const hooked::Cuts parts = hooked::Cuts::of(size(), kAtOnce);
-    for (Index p = 0; p < parts.parts(); ++p) {
+    std::vector<char> right(items_.size());  // no bits: threads write side by side
+    hooked::ThreadPool(threads_).run(parts.parts(), [&](Index p) {
       const Index first = begin(parts.begin(p));
-      const Tensor<float> z = logits(h.slice(0, first, begin(parts.end(p))));
+      const Tensor<float> z = logits(changed(first, begin(parts.end(p))));
+      const auto lines = z.matrix();
       for (Index item = parts.begin(p); item < parts.end(p); ++item) {
-        const auto i = static_cast<std::size_t>(item);
-        for (Index row = begin(item); row < begin(item + 1); ++row) {
-          const auto line = z.matrix().row(row - first).array();
-          const Token label = labels_[static_cast<std::size_t>(row)];
-          Index likeliest = 0;
-          const float most = line.maxCoeff(&likeliest);
-          found.loss[i] += std::log(static_cast<double>((line - most).exp().sum())) +
-                           static_cast<double>(most - line(label));
-          if (likeliest == label) continue;
-          found.right[i] = false;
-          if (row == begin(item)) found.begins[i] = false;
-        }
+        const auto is_said = [&](Index row) {
+          const auto line = lines.row(row - first);
+          return line(labels_[static_cast<std::size_t>(row)]) == line.maxCoeff();
+        };
+        Index row = begin(item);
+        while (row < begin(item + 1) && is_said(row)) ++row;
+        right[static_cast<std::size_t>(item)] = row == begin(item + 1);
+      }
+    });
+    return {std::vector<bool>(right.begin(), right.end())};
+  }
+  /// The cross-entropies of all tokens of all answers together, of h as it is.
+  double loss() const {
+    const hooked::Cuts parts = hooked::Cuts::of(rows(), 1024);
+    double sum = 0.0;
+    for (Index p = 0; p < parts.parts(); ++p) {
+      const Tensor<float> z = logits(h_.slice(0, parts.begin(p), parts.end(p)));
+      for (Index row = parts.begin(p); row < parts.end(p); ++row) {
+        sum += cross_entropy(z.matrix().row(row - parts.begin(p)).array(),
+                             labels_[static_cast<std::size_t>(row)]);
       }
     }
-    return found;
+    return sum;
   }
   /// The same of some of the items, by their places in the list.
   DecoderOutputs some(const std::vector<Index>& chosen) const {
@@ -166,6 +188,7 @@ class DecoderOutputs {
   std::vector<Index> begin_;
   std::vector<Token> labels_;
   View<const float> W_U_, b_U_;
+  int threads_;
   Tensor<float> h_;
   Answers clean_;
 };

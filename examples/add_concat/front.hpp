@@ -16,7 +16,6 @@ namespace add_concat {
 struct Removal {
   double removed = 0.0;  // of the target: 1 - after / before
   double cost = 0.0;     // of the other task
-  double begins = 0.0;   // share of the target's answers that still begin with the right token
   double setting = 0.0;  // what was chosen, such as the tolerance
   Index features = 0;    // how many were ablated
 };
@@ -24,19 +23,15 @@ struct Removal {
 /// Whether the model could do both tasks at all.
 inline bool is_measured(const Removal& p) { return !std::isnan(p.removed) && !std::isnan(p.cost); }
 
-/// Of the accuracies before and after.
-inline double lost(double before, double after) {
-  return before > 0 ? 1.0 - after / before : std::numeric_limits<double>::quiet_NaN();
-}
-
-/// What a change of h does to both tasks; `changed` gives h' of a task.
-template <class Changed>
-Removal removal(const PerTask<DecoderOutputs>& of, Task target, const Changed& changed) {
-  const Answers gone = of[target].answers(changed(target));
-  const Answers kept = of[other(target)].answers(changed(other(target)));
-  return {.removed = lost(of[target].clean().accuracy(), gone.accuracy()),
-          .cost = lost(of[other(target)].clean().accuracy(), kept.accuracy()),
-          .begins = gone.begin_accuracy()};
+/// What a change does to both tasks; `after(task)` gives the accuracy that it leaves, and is not
+/// asked of a task that the model cannot do at all.
+template <class After>
+Removal removal(const PerTask<DecoderOutputs>& of, Task target, const After& after) {
+  const auto lost = [&](Task task) {
+    const double before = of[task].clean().accuracy();
+    return before > 0 ? 1.0 - after(task) / before : std::numeric_limits<double>::quiet_NaN();
+  };
+  return {.removed = lost(target), .cost = lost(other(target))};
 }
 
 /// Points that no other beats in both: none has removed at least as much for at most the cost, and

@@ -17,34 +17,32 @@ inline Tensor<double> importance(const DecoderOutputs& of, const SparseAutoencod
   const Tensor<float> z = of.logits(of.h());
   Tensor<float> directions({f.size(1), z.size(1)});
   directions.matrix().noalias() = sae["W_dec"].matrix() * of.W_U().matrix();
-  Tensor<double> grown({f.size(1)});
-  Eigen::ArrayXf line(z.size(1));
-  const auto loss = [&](Token label) {
-    const float most = line.maxCoeff();
-    return std::log(static_cast<double>((line - most).exp().sum())) +
-           static_cast<double>(most - line(label));
-  };
+  const auto clean = z.array();
+  const auto along = directions.array();
+  const auto acts = f.array();
+  std::vector<double> before;
   for (Index row = 0; row < of.rows(); ++row) {
-    const auto clean = z.matrix().row(row).transpose().array();
-    const Token label = of.labels()[static_cast<std::size_t>(row)];
-    line = clean;
-    const double before = loss(label);
-    for (Index k = 0; k < f.size(1); ++k) {
-      if (f(row, k) == 0.0f) continue;
-      line = clean - f(row, k) * directions.matrix().row(k).transpose().array();
-      grown(k) += loss(label) - before;
-    }
+    before.push_back(cross_entropy(clean.row(row), of.labels()[static_cast<std::size_t>(row)]));
   }
-  grown.array() /= static_cast<double>(of.rows());
+  Tensor<double> grown({f.size(1)});
+  hooked::ThreadPool(of.threads()).run(f.size(1), [&](Index k) {
+    Eigen::Array<float, 1, Eigen::Dynamic> line(z.size(1));
+    double sum = 0.0;
+    for (Index row = 0; row < of.rows(); ++row) {
+      if (acts(row, k) == 0.0f) continue;
+      const auto r = static_cast<std::size_t>(row);
+      line = clean.row(row) - acts(row, k) * along.row(k);
+      sum += cross_entropy(line, of.labels()[r]) - before[r];
+    }
+    grown(k) = sum / static_cast<double>(of.rows());
+  });
   return grown;
 }
 
 /// The importance of every feature for both tasks.
 inline PerTask<Tensor<double>> importances(const PerTask<DecoderOutputs>& of,
                                            const SparseAutoencoder<float>& sae) {
-  const auto one = [&](Task task) {
-    return importance(of[task], sae, features_of(sae, of[task].h()));
-  };
+  const auto one = [&](Task task) { return importance(of[task], sae, features_of(sae, of[task])); };
   return {one(Task::add), one(Task::concatenate)};
 }
 

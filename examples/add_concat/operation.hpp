@@ -31,7 +31,7 @@ inline Removal without_direction(const PerTask<DecoderOutputs>& from,
   return removal(of, target, [&](Task task) {
     Tensor<float> h(of[task].h());
     project_out(h.matrix(), direction);
-    return h;
+    return of[task].answers(h).accuracy();
   });
 }
 
@@ -53,12 +53,14 @@ inline hooked::Hook<float> without_attention_to_operation() {
           }};
 }
 
-/// What a hook does to both tasks, by runs of the model over the items of `of`.
-inline Removal with_hook(const EncoderDecoder<float>& body, const PerTask<DecoderOutputs>& of,
-                         Task target, const hooked::Hook<float>& hook, int threads) {
-  return removal(of, target, [&](Task task) {
-    return DecoderOutputs(body, of[task].items(), threads, {hook}).h();
-  });
+/// The accuracy that a hook leaves of each task, by runs of the model over the items of `of`.
+inline PerTask<double> with_hook(const EncoderDecoder<float>& body,
+                                 const PerTask<DecoderOutputs>& of,
+                                 const hooked::Hook<float>& hook) {
+  const auto one = [&](const DecoderOutputs& o) {
+    return DecoderOutputs(body, o.items(), o.threads(), {hook}).clean().accuracy();
+  };
+  return {one(of.add), one(of.concatenate)};
 }
 
 }  // namespace add_concat

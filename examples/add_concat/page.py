@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Sums up runs of build/examples/add_concat, of two sizes and three lambdas, in one page.
+"""Sums up runs of build/examples/add_concat, of two sizes and several lambdas, in one page.
 
     page.py [--date YYYY-MM-DD] --machine TEXT RESULTS > docs/results/add_concat.md
 
-RESULTS holds full, study, lambda_0 and lambda_0.01, with study-seedN or full-seedN as --out wrote
-them. What is missing is left out; tables by tolerance need figures/ablation_of_*.json in the folder of
-the run that is shown.
+RESULTS holds full, study and lambda_X, with study-seedN or full-seedN as --out wrote them. What is
+missing is left out; tables by tolerance need figures/ablation_of_*.json in the folder of the run that is
+shown.
 """
 
 import json
@@ -13,15 +13,19 @@ import pathlib
 import statistics
 import string
 import sys
+import textwrap
 import types
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "common"))
 from results import (  # noqa: E402
-    claims_over_seeds, counting, definitions, findings_of, frequency, holds, judged, number,
-    one_run, page_parser, runs_of, says, shown, spread, spreads, table, verdict_grid)
+    counting, definitions, holds, judged, null_passes, number, page_parser, runs_of, says, shown, spread,
+    spreads, table)
 
-FOLDERS = {"full": "full", "study": "study", "lambda_0": "full", "lambda_0.01": "full"}  # presets
+FOLDERS = {"full": "full", "study": "study"} | {  # presets
+    f"lambda_{value}": "full" for value in ("0", "0.01", "0.03", "0.1")}
 TASKS = ("addition", "concatenation")
+STUDY_REMOVES = 70  # percent at least, it says
+UNTRAINED_SAE = "untrained autoencoder"
 CHOICES = ("d_model", "d_sae", "epochs", "batch_size", "lr", "last_lr", "weight_decay")
 
 EXACT, LOSS = "exact answers", "validation loss"
@@ -32,12 +36,10 @@ AT_ONCE = "features on at once; variance explained, in additions and concatenati
 EXCLUSIVE = "tolerance 0: addition removed, its cost; concatenation removed, its cost"
 PROBES = "removed for at most 15% of the other task, on probes: addition, concatenation"
 ALL = PROBES.replace("probes", "all validation items")
-IN_TURN = "features ablated in turn: answers that change, removing addition, concatenation"
 SHARED = "features among the five most important of both tasks"
 CHEAP = ": addition, concatenation removed for at most 2%"
 WAYS = {"Removed for at most 2% of the other task": CHEAP,
-        "Removed for at most 15% of the other task": CHEAP.replace("2%", "15%"),
-        "Cost of removing 95%, \"none\" where it cannot be had": ": cost of removing 95%"}
+        "Removed for at most 15% of the other task": CHEAP.replace("2%", "15%")}
 AGAIN = "{0} again: before, ablated, after 100 steps; the other task then; {0} from nothing"
 CLASSES = ("features by what they depend on: operation, first, second, both numbers, numbers by "
            "operation, mixed")
@@ -55,79 +57,99 @@ $commands
 
 $date, $machine.
 
-## How claims are judged
+## What is measured
 
-- Every claim is measured on the trained model and, by the same analysis, on an **untrained** one; those about
-  features also on an **untrained autoencoder** of the trained model, and what tolerances remove with as many
-  **random features**. A rule that one of these passes with any seed does not discriminate, and counts for
-  nothing.
-- "Study says" quotes the study, or has its number. "match" and "same sign/shape" are two tolerances,
-  written behind each [definition](#definitions); they are ours.
-- "Removed" is the share of a task's accuracy that an ablation takes, "cost" what the other task loses. The
-  study counts on some 50 probes, which its features are also chosen by; here all 14,000 validation items
-  are asked, too.
-- A number is the median over seeds, [least, largest].
+One encoder and one decoder block with four heads read `B7+8E` or `B7C8E` and say `B15E` or `B78E`: B and E
+are the beginning and the end, + and C the operation, and a number up to 198 is one token. Of the 20,000
+questions 6,000 are learnt from and the other 14,000 are the *validation items*. A sparse autoencoder
+of d_sae features copies h, the decoder's output, from which the logits come. It is trained *jointly*: the loss
+is cross-entropy, the squared error of the copy, and lambda times the sum of the features, so that the model
+learns an h that few features can say.
+
+- **Ablating** features takes their directions times their activations off h; nothing else changes.
+- **Removed** is the share of a task's accuracy (whole answers that are exactly right) that an ablation takes,
+  **cost** the share that the other task loses.
+- **Importance** of a feature for a task is how much the cross-entropy grows without it. The study ablates the
+  features that matter to the one task, if they matter less to the other, and there by less than a **tolerance**.
+- **Probes** are the some 90 questions by which the study chooses features and on which it then counts. All
+  validation items are asked here, too.
+- **Null models** are measured by the same analysis: an *untrained* model, an *untrained autoencoder* of the
+  trained model, and *random features*, as many as each tolerance takes. A claim whose rule one of them passes
+  with any seed does not discriminate, and counts for nothing.
+
+A number is the median over seeds, [least, largest]; "a; b" is addition; concatenation. "Match" and "same
+sign or shape" are two widths of rules, written behind each [definition](#definitions); they are ours.
 
 ## The models
 
-One encoder and one decoder block with four heads read `B7+8E` or `B7C8E` and say `B15E` or `B78E`; an
-autoencoder copies what the decoder gives and is trained with it. The loss is cross-entropy, the squared
-error of the copy, and lambda times the sum of the features. A seed draws the 6,000 of the 20,000 items that
-are learnt from, the weights and the order; the model with the best validation loss along training is kept.
+A seed draws the questions that are learnt from, the weights and the order; the model with the best validation
+loss along training is kept.
 
 $models
 
 ## Answers
 
+The model does both tasks, as the study's does, so that there is something to untangle.
+
 $answers
 
 "Gap" is the widest between the shares of right tokens in training and in validation items at any time: the
-study's model "did not grok". It asks how much runs differ; ours, each with its own split:
+study's model "did not grok". It asks how much runs differ: answers hardly do, ablations much.
 
 $seeds
 
 ## Sparsity
 
 "On" is the share of features above 0 for `B7+8E` and its answer, as the study counts, and for all
-validation items.
+validation items; "at once" how many that are for one token; "dead" are those on for no token. Few features say
+nearly all of h, and a larger lambda makes them fewer.
 
 $sparsity
 
 ## The study's ablation
 
-Features are ablated that matter to one task, and to the other less than that and less than a tolerance. At
-tolerance 0, on the probes, the study has "$exclusive_said":
+Removed for at most 15% of the other task, at the tolerance that removes most, in percent. The study says
+"$tolerance_said".
+An untrained autoencoder knows nothing of the tasks: what it takes on the probes is what features give that are
+chosen by the questions on which they are judged, and a number that is no larger says nothing about learnt ones.
+
+$ablation
+
+At tolerance 0, on the probes, the study has "$exclusive_said":
 
 $exclusive
 
-The most that any tolerance removes for at most 15% of the other task, of which the study says
-"$tolerance_said", and by how much probes flatter. "In turn" are the probes that are answered right in one
-way only, at the largest tolerance, if each feature reads what the one before has left:
-
-$ablation
+All tolerances of one run, accuracy that is lost in percent:
 $tolerances
-## How much can be removed
+## The most that can be removed
 
-Features are chosen by training items and judged by all validation items: those of the joint autoencoder, by
-importance and tolerance or by a search, or at random; and those of autoencoders that learn after the fact,
-of the finished model. Three rivals need no features. Addition; concatenation, in percent.
+Features are chosen by training items alone and judged by all validation items: those of the joint
+autoencoder, by importance and tolerance, by a greedy search by attribution, or at random; and those of
+autoencoders that learn after the fact, of the finished model. Three rivals need no features: they take out
+the direction between the tasks' mean h, that between the embeddings of + and C, or the attention to them.
 
 $ways
 
 ## Hidden or gone
 
-What the search finds stays ablated while the model learns the removed task again for 100 steps. "From
-nothing" is what an untrained model learns in these. Exact answers in percent.
+What a search finds in the joint autoencoder stays ablated while the whole model learns the removed task
+again, 100 steps. An untrained model in the same steps is "from nothing": where much more returns, the ability
+was hidden, not gone. Exact answers in percent.
 
 $again
 
 ## What features depend on
 
-Features by that to which more than half of their variance over all items is due, where the answer's first
-token is said; how much of it this token explains; and how many of the five features that matter most are
-the same for both tasks.
+Features are counted by what more than half of their variance over all 20,000 questions is due to, where the
+answer's first token is said; "by operation" are numbers in one task alone. "First token" is the share of their
+variance that this token explains, whatever the question: a feature of which it explains all can only go for
+both tasks. The last column counts the features that are among the five most important of both.
 
 $features
+
+## Claims
+
+Behind each number: of how many seeds the claim holds (match, or same sign or shape).
 
 $claims
 
@@ -176,14 +198,10 @@ def gap(run):
     return max(100 * (train - test) for train, test in pairs)
 
 
-def random_features(runs, name, place):
-    return spread([null["measured"][place] for run in runs for null in run.claims[name]["nulls"]
-                   if null["model"] == "random features"])
-
-
-def flattery(run, place):
-    probes, everything = run.value(PROBES, place), run.value(ALL, place)
-    return None if probes is None or everything is None else probes - everything
+def null(runs, name, model, place):
+    """The spread over runs of a place of what a null model gives for a claim."""
+    return spread([of["measured"][place] for run in runs for of in run.claims[name]["nulls"]
+                   if of["model"] == model])
 
 
 def tolerances(folder):
@@ -194,7 +212,7 @@ def tolerances(folder):
         lines = {f"{panel['title']}: {line['label']}": line for panel in figure["panels"]
                  for line in panel["lines"]}
         rows = zip(next(iter(lines.values()))["x"], *(line["y"] for line in lines.values()))
-        parts.append(f"\n{figure['title']} in {folder.parent.name}/{folder.name}, {figure['y']}:\n\n" + table(
+        parts.append(f"\n{figure['title']} in {folder.parent.name}/{folder.name}:\n\n" + table(
             [figure["x"], *lines], [[number(x) for x in row] for row in rows]) + "\n")
     return "".join(parts)
 
@@ -215,6 +233,7 @@ def tables(of):
     first = groups[0]
     choice = lambda name: lambda runs: number(runs[0].facts["choices"][name])
     at = lambda function, name: lambda runs, place: function(runs, name, place)
+    null_of = lambda name, model: lambda runs, place: null(runs, name, model, place)
     again = lambda n: lambda runs, place: over(runs, AGAIN.format(TASKS[place]), n)
     return {
         "models": by_group(groups, {name: choice(name) for name in CHOICES} | {
@@ -236,11 +255,11 @@ def tables(of):
             "addition removed; its cost, %": (EXCLUSIVE, 0, 1),
             "concatenation removed; its cost, %": (EXCLUSIVE, 2, 3)}),
         "ablation": by_task(groups, {
-            "probes, %": at(over, PROBES), "random features, %": at(random_features, PROBES),
-            "all items, %": at(over, ALL), "random features of all items, %": at(random_features, ALL),
-            "probes flatter by": lambda runs, place: spread([flattery(run, place) for run in runs]),
-            "in turn, %": at(over, IN_TURN)}),
-        "tolerances": "".join(tolerances(folder_of(folder, shown(runs))) for folder, runs in of.items()),
+            "probes": at(over, PROBES), "by an untrained autoencoder": null_of(PROBES, UNTRAINED_SAE),
+            "by random features": null_of(PROBES, "random features"), "all items": at(over, ALL),
+            "all, by an untrained one": null_of(ALL, UNTRAINED_SAE),
+            "all, by random features": null_of(ALL, "random features")}),
+        "tolerances": tolerances(folder_of(next(iter(of)), shown(first))),
         "ways": "\n\n".join(f"{title}:\n\n" + table(["way", *map(title_of, groups)], [
             [way, *(over(runs, way + claim) for runs in groups)] for way in ways_of(first)])
             for title, claim in WAYS.items() if ways_of(first)[0] + claim in first[0].claims),
@@ -252,40 +271,74 @@ def tables(of):
             "first token, %": (ANSWER,), "shared of five": (SHARED,)})}
 
 
-def claims_section(folder, runs):
-    run = shown(runs)
-    parts = [f"## Claims: {title_of(runs)}",
-             f"Seed {run.seed}{', for which most of the claims that count hold' * (len(runs) > 1)}:",
-             "\n".join(f"- {line}" for line in findings_of(folder_of(folder, run))), one_run(run, runs)]
-    if len(runs) > 1:
-        parts += [f"All {len(runs)} seeds (● match, ○ same sign or shape, · differs, ? not "
-                  "measurable):", verdict_grid(runs), "\"holds\" counts match and same sign or shape, "
-                  "with Wilson's 95% interval.", claims_over_seeds(runs, {"trained": runs})]
-    return "\n\n".join(parts)
+def filled(text):
+    """A paragraph in lines of the page's width."""
+    return textwrap.fill(" ".join(text.split()), 110)
 
 
 def findings(groups):
-    lines, first = [], groups[0]
-    for runs in groups:
-        names = counting(runs)
-        held = spread([sum(holds(run, name) for name in names) for run in runs])
-        lines.append(f"- {title_of(runs)}: {over(runs, EXACT)}% exact answers (the study: "
-                     f"{said(runs, EXACT)}%) and a loss of {over(runs, LOSS)} nats "
-                     f"({said(runs, LOSS)}) over {len(runs)} seed{'s' * (len(runs) > 1)}; of the study's "
-                     f"question {over(runs, ON, 0)}% of the features are on. Of {len(judged(runs))} claims "
-                     f"that are judged {len(names)} discriminate, and {held} of these hold.")
-    for place, task in enumerate(TASKS):
-        other, again, way = TASKS[1 - place], AGAIN.format(task), best_way(first, place)
-        reached = sum((run.value(way + CHEAP, place) or 0) >= 95 for run in first)
-        lines.append(f"- {task.capitalize()} ({title_of(first)}): for at most 15% of {other} the study's "
-                     f"ablation removes {over(first, PROBES, place)}% of it on the probes and "
-                     f"{over(first, ALL, place)}% on all validation items, random features "
-                     f"{random_features(first, ALL, place)}%. For at most 2% \"{way}\" removes most, "
-                     f"{over(first, way + CHEAP, place)}%; it reaches 95% with "
-                     f"{frequency(reached, len(first))} seeds. With what the search finds ablated, 100 "
-                     f"steps of training bring it from {over(first, again, 1)}% to "
-                     f"{over(first, again, 2)}%; a new model learns {over(first, again, 4)}% in these.")
-    return "\n".join(lines)
+    """What was asked, found and not found, and why, over all runs."""
+    runs, first = [run for of in groups for run in of], groups[0]
+    every = lambda name, place=0: spread([run.value(name, place) for run in runs])
+    most = lambda place: max(
+        ((run.value(way + CHEAP, place) or 0, way) for run in runs for way in ways_of([run])))
+    (add, way), (concatenation, other_way) = most(0), most(1)
+    by_operation = sum(run.value(CLASSES) for run in runs)
+    of_all = sum(sum(run.claims[CLASSES]["measured"]) for run in runs)
+    back = lambda place, n: every(AGAIN.format(TASKS[place]), n)
+
+    def of_runs(name, place):
+        """In how many runs the study's figure is reached, and what a null model takes in these."""
+        there = [run for run in runs if (run.value(name, place) or 0) >= STUDY_REMOVES]
+        beside = f" (where an *untrained* one takes {null(there, name, UNTRAINED_SAE, place)}%)"
+        return f"{len(there)} of {len(runs)}" + beside * bool(there)
+
+    overview = by_group(groups, {
+        "seeds": lambda of: str(len(of)), "exact answers": (EXACT,), "features on": (ON, 1),
+        "study's ablation, probes": (PROBES,), "all unseen questions": (ALL,),
+        "best way for 2%": lambda of: "; ".join(
+            over(of, best_way(of, place) + CHEAP, place) for place in range(2)),
+        "claims that hold, of those that discriminate": lambda of: spread(
+            [sum(holds(run, name) for name in counting(of)) for run in of]) + f" of {len(counting(of))}"})
+    return "\n\n".join([filled(f"""
+        **Asked.** The study trains one transformer to add and to concatenate, and says that features of a
+        sparse autoencoder that is trained with it take one ability away and leave the other:
+        "{said(first, PROBES)}". Does that hold for all questions that were not learnt from, and not for features
+        that know nothing? Can any way take 95% of one task for 2% of the other?"""), filled(f"""
+        **Found.** The model learns both tasks, as the study's does, with few features on where lambda is above
+        0. In percent; "a; b" is addition removed for at most 15% of concatenation, and concatenation for at most
+        15% of addition; the last column but one is for at most 2%, by the best of {len(ways_of(first))} ways
+        (the median over seeds):"""), overview, filled(f"""
+        **What did not hold.** On the study's probes features of the trained autoencoder take {STUDY_REMOVES}%
+        or more of addition in {of_runs(PROBES, 0)} runs and of concatenation in {of_runs(PROBES, 1)}; on all
+        unseen questions in {of_runs(ALL, 0)} and {of_runs(ALL, 1)}. Probes flatter: over all runs, features of
+        an untrained autoencoder take {null(runs, PROBES, UNTRAINED_SAE, 0)}% of addition and
+        {null(runs, PROBES, UNTRAINED_SAE, 1)}% of concatenation on them. For at most 2% of the other task the
+        most in any run is {number(add)}% of addition ("{way}") and {number(concatenation)}% of concatenation
+        ("{other_way}")."""), filled(f"""
+        **Why.** Features say tokens rather than tasks: of {of_all:.0f} features that are on in all runs together
+        {by_operation:.0f} have most of their variance from the operation, while the answer's first token alone
+        explains {every(ANSWER)}% of a feature's. And what goes is hidden rather than gone: after 100 steps of
+        training with the features still ablated, additions are back from {back(0, 1)}% to {back(0, 2)}%,
+        concatenations from {back(1, 1)}% to {back(1, 2)}%; an untrained model learns {back(0, 4)}% and
+        {back(1, 4)}% in these."""), filled("""
+        **So.** One step before the logits, where the study's autoencoder stands, there is little left of the
+        operation to ablate; and what some 90 probes say needs all questions and a null model beside it.""")])
+
+
+def claims_table(groups):
+    """A row for each claim that is judged in any group of runs, a column for each group."""
+    def cell(runs, name):
+        if name not in judged(runs):
+            return ""
+        passes = null_passes(runs, name)
+        return over(runs, name) + (f" (no: {', '.join(passes)} passes)" if passes else
+                                   f" ({sum(holds(run, name) for run in runs)} of {len(runs)})")
+    names = dict.fromkeys(name for runs in groups for name in judged(runs))
+    return table(["claim", "unit", "study says", *map(title_of, groups)], [
+        [name, groups[0][0].claims[name]["unit"],
+         " or ".join(dict.fromkeys(said(runs, name) for runs in groups if said(runs, name))),
+         *(cell(runs, name) for runs in groups)] for name in names])
 
 
 def main():
@@ -306,7 +359,7 @@ def main():
         tables(of), findings=findings(groups), commands="\n".join(commands), date=options.date,
         machine=options.machine, exclusive_said=said(groups[0], EXCLUSIVE),
         tolerance_said=said(groups[0], PROBES),
-        claims="\n\n".join(claims_section(*group) for group in of.items()),
+        claims=claims_table(groups),
         definitions=definitions(types.SimpleNamespace(claims={
             claim["claim"]: claim for definition, claim in first.items() if definition}))), end="")
 

@@ -60,7 +60,7 @@ inline void performance(const Reading& at, Report& report) {
     const DecoderOutputs& of = at.validation[task];
     right += of.clean().accuracy() * static_cast<double>(of.size());
     items += static_cast<double>(of.size());
-    for (const double l : of.clean().loss) loss += l;
+    loss += of.loss();
     tokens += static_cast<double>(of.rows());
   }
   report.add(judge({.claim = "exact answers",

@@ -54,6 +54,19 @@ struct Reading {
         on_validation(validation, sae),
         on_probes(probes, sae),
         on_learnt(learnt_from, sae) {}
+  /// The same outputs, read by another autoencoder of the same body.
+  Reading(const Reading& at, const SparseAutoencoder<float>& autoencoder)
+      : body(at.body),
+        sae(autoencoder),
+        split(at.split),
+        lambda(at.lambda),
+        threads(at.threads),
+        validation(at.validation),
+        probes(at.probes),
+        learnt_from(at.learnt_from),
+        on_validation(validation, sae),
+        on_probes(probes, sae),
+        on_learnt(learnt_from, sae) {}
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
 };

@@ -59,7 +59,7 @@ inline std::vector<study::Preset> presets() {
                       {"lr", 1e-3},
                       {"last_lr", 1e-3}}},
           {.name = "quick",
-           .help = "two and a half minutes on two cores",
+           .help = "over a minute on two cores",
            .values = {{"epochs", 80}, {"lr", 4e-3}, {"last_lr", 4e-5}},
            .warning = "`quick` trains for 80 epochs, at a larger rate."}};
 }

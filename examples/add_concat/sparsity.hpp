@@ -9,9 +9,8 @@
 
 namespace add_concat {
 
-/// The share of features that are on, over features and rows of h [row, d_model].
-inline double share_on(const SparseAutoencoder<float>& sae, View<const float> h) {
-  const Tensor<float> f = features_of(sae, h);
+/// The share of features f [row, d_sae] that are on.
+inline double share_on(const Tensor<float>& f) {
   return static_cast<double>((f.array() > 0.0f).count()) / static_cast<double>(f.numel());
 }
 
@@ -50,10 +49,9 @@ inline void sparsity(const Reading& at, Report& report) {
            .definition =
                "share of f > 0 over features and tokens, for B7+8E and its answer; and "
                "over all validation items"};
-  const std::vector<double> shares{percent(share_on(at.sae, sample.h())),
-                                   percent((share_on(at.sae, at.validation.add.h()) +
-                                            share_on(at.sae, at.validation.concatenate.h())) /
-                                           2.0)};
+  const std::vector<double> shares{
+      percent(share_on(features_of(at.sae, sample))),
+      percent((share_on(at.on_validation.f.add) + share_on(at.on_validation.f.concatenate)) / 2.0)};
   if (at.lambda == 0.0) {
     on.study_says = {97, nullptr};
     report.add(judge(std::move(on), shares, {{{90.0, 100.0}, {50.0, 100.0}}, {}}));

@@ -38,13 +38,6 @@ inline std::vector<Removal> random_features(const Reading& at, const Judged& jud
   return found;
 }
 
-/// What a null choice gives in place of `measured`, judged by the same rules.
-inline void add_null(Claim& claim, const std::string& name, const std::vector<double>& measured,
-                     const std::vector<Rule>& rules) {
-  const Claim judged = judge({}, measured, rules);
-  claim.nulls.push_back({name, judged.measured, judged.verdict});
-}
-
 inline Tensor<double> column(const std::vector<Removal>& points, double Removal::*what) {
   Tensor<double> numbers({static_cast<Index>(points.size())});
   for (std::size_t n = 0; n < points.size(); ++n) {
@@ -98,8 +91,20 @@ inline void important_features(const PerTask<Tensor<double>>& importance, Report
                             shared));
 }
 
+/// What the sweeps over tolerances find.
+struct Sweeps {
+  PerTask<std::vector<Removal>> on_probes, on_validation;
+};
+
+constexpr double kMostCost = 0.15;  // of the other task, in the study
+const Rule kStudyRemoves{{70.0, 100.0}, {40.0, 100.0}};
+
+inline std::string claim_of_sweeps(const std::string& where) {
+  return "removed for at most 15% of the other task, on " + where + ": addition, concatenation";
+}
+
 /// Tolerance 0, and the sweep.
-inline void study_ablations(const Reading& at, Report& report) {
+inline Sweeps study_ablations(const Reading& at, Report& report) {
   const PerTask<Tensor<double>> importance = importances(at.probes, at.sae);
   report.add(hooked::report(
       {.claim = "probes: additions, concatenations",
@@ -108,23 +113,15 @@ inline void study_ablations(const Reading& at, Report& report) {
       std::vector<double>{static_cast<double>(at.probes.add.size()),
                           static_cast<double>(at.probes.concatenate.size())}));
   important_features(importance, report);
-  std::vector<double> exclusive, on_probes, on_all, random_probes, random_all, in_turn;
+  Sweeps sweeps;
+  std::vector<double> exclusive, in_turn;
   for (const Task task : kTasks) {
-    const std::vector<Removal> probes = tolerance_sweep(at.on_probes, importance, task);
-    const std::vector<Removal> all = tolerance_sweep(at.on_validation, importance, task);
+    const std::vector<Removal>& probes = sweeps.on_probes[task] =
+        tolerance_sweep(at.on_probes, importance, task);
+    const std::vector<Removal>& all = sweeps.on_validation[task] =
+        tolerance_sweep(at.on_validation, importance, task);
     exclusive.push_back(percent(probes.front().removed));
     exclusive.push_back(percent(probes.front().cost));
-    constexpr double kCost = 0.15;
-    on_probes.push_back(percent(most_removed(probes, kCost)));
-    on_all.push_back(percent(most_removed(all, kCost)));
-    std::vector<double> drawn;
-    for (std::uint64_t seed = 0; seed < 5; ++seed) {
-      drawn.push_back(
-          percent(most_removed(random_features(at, at.on_probes, task, probes, {seed}), kCost)));
-    }
-    random_probes.push_back(hooked::median(drawn));
-    random_all.push_back(
-        percent(most_removed(random_features(at, at.on_validation, task, all, {0}), kCost)));
     const Features widest = selected(importance, task, probes.back().setting);
     double at_once = 0.0, differ = 0.0;
     for (const Task of : kTasks) {
@@ -163,26 +160,49 @@ inline void study_ablations(const Reading& at, Report& report) {
              {{-0.5, 0.5}, {-3.0, 3.0}},
              {{4.0, 12.0}, {0.5, 40.0}},
              {{-0.5, 0.5}, {-3.0, 3.0}}}));
-  const Rule most{{70.0, 100.0}, {40.0, 100.0}};
-  const auto tolerance = [&](const std::string& where, const std::vector<double>& measured,
-                             const std::vector<double>& random) {
-    Claim claim = judge({.claim = "removed for at most 15% of the other task, on " + where +
-                                  ": addition, concatenation",
-                         .study_says = "5-15% of the preserved task for 70-90% of the ablated one",
-                         .unit = "%",
-                         .definition = "the most that any tolerance removes at that cost"},
-                        measured, {most, most});
-    add_null(claim, "random features", random, {most, most});
-    report.add(std::move(claim));
+  const auto tolerance = [&](const std::string& where,
+                             const PerTask<std::vector<Removal>>& points) {
+    report.add(judge({.claim = claim_of_sweeps(where),
+                      .study_says = "5-15% of the preserved task for 70-90% of the ablated one",
+                      .unit = "%",
+                      .definition = "the most that any tolerance removes at that cost"},
+                     {percent(most_removed(points.add, kMostCost)),
+                      percent(most_removed(points.concatenate, kMostCost))},
+                     {kStudyRemoves, kStudyRemoves}));
   };
-  tolerance("probes", on_probes, random_probes);
-  tolerance("all validation items", on_all, random_all);
+  tolerance("probes", sweeps.on_probes);
+  tolerance("all validation items", sweeps.on_validation);
   report.add(hooked::report(
       {.claim = "features ablated in turn: answers that change, removing addition, concatenation",
        .unit = "%",
        .definition = "of the probes of both tasks, those right in one way and wrong in the other; "
                      "at the largest tolerance"},
       in_turn));
+  return sweeps;
+}
+
+/// Puts beside the claims of sweeps what as many random features remove at the same cost, on the
+/// probes the median of five draws.
+inline void random_sweeps(const Reading& at, const Sweeps& sweeps, Report& report) {
+  const auto add = [&](const std::string& where, const Judged& judged,
+                       const PerTask<std::vector<Removal>>& points, std::uint64_t draws) {
+    std::vector<double> most;
+    for (const Task task : kTasks) {
+      std::vector<double> drawn;
+      for (std::uint64_t seed = 0; seed < draws; ++seed) {
+        drawn.push_back(percent(
+            most_removed(random_features(at, judged, task, points[task], {seed}), kMostCost)));
+      }
+      most.push_back(hooked::median(drawn));
+    }
+    const Claim random = judge({}, most, {kStudyRemoves, kStudyRemoves});
+    for (Claim& claim : report.claims) {
+      if (claim.claim != claim_of_sweeps(where)) continue;
+      claim.nulls.push_back({"random features", random.measured, random.verdict});
+    }
+  };
+  add("probes", at.on_probes, sweeps.on_probes, 5);
+  add("all validation items", at.on_validation, sweeps.on_validation, 1);
 }
 
 }  // namespace add_concat

@@ -14,6 +14,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "tolerance_sweep.hpp"
@@ -32,29 +33,34 @@ namespace detail {
 /// Logits of one task while features are taken off them, and what they are worth.
 class Ablated {
  public:
+  /// `directions` [d_sae, d_vocab] are what the features say.
   Ablated(const DecoderOutputs& of, const Tensor<float>& f, const Tensor<float>& directions,
           bool is_target, double weight)
       : of_(of),
         f_(f),
         directions_(directions),
+        by_token_({directions.size(1), directions.size(0)}),
         z_(of.logits(of.h())),
         margins_(static_cast<std::size_t>(of.rows())),
         is_target_(is_target),
         scale_(weight / static_cast<double>(of.size())) {
+    by_token_.matrix() = directions.matrix().transpose();
     measure();
   }
 
   /// What is taken off is worth so much.
   double worth() const {
-    return sum_over_items([&](Index row) { return margin(row).margin; });
+    return sum_over_items([&](Index row) { return margin(row); });
   }
   /// And so much with feature k off as well.
   double worth_without(Index k) const {
+    const auto f = f_.matrix(), z = z_.matrix();
+    const auto direction = directions_.matrix().row(k);
     Eigen::RowVectorXf line(z_.size(1));
     return sum_over_items([&](Index row) {
-      if (f_(row, k) == 0.0f) return margin(row).margin;
-      line = z_.matrix().row(row) - f_(row, k) * directions_.matrix().row(k);
-      return margin_of(line, row).margin;
+      if (f(row, k) == 0.0f) return margin(row);
+      line = z.row(row) - f(row, k) * direction;
+      return margin_in(line, row);
     });
   }
   /// Takes feature k off.
@@ -66,33 +72,40 @@ class Ablated {
   /// the same other token is the largest at the same place.
   Eigen::ArrayXd gains() const {
     Eigen::ArrayXd gains = Eigen::ArrayXd::Zero(directions_.size(0));
+    Eigen::RowVectorXf others(z_.size(1));
+    const auto f = f_.matrix(), by_token = by_token_.matrix();
     for (Index item = 0; item < of_.size(); ++item) {
       Index at = of_.begin(item);
       for (Index row = at; row < of_.begin(item + 1); ++row) {
-        if (margin(row).margin < margin(at).margin) at = row;
+        if (margin(row) < margin(at)) at = row;
       }
-      const auto [least, rival] = margin(at);
-      if (is_target_ ? least <= -1.0f : least >= 1.0f) continue;  // worth is flat there
+      if (is_target_ ? margin(at) <= -1.0f : margin(at) >= 1.0f) continue;  // worth is flat there
+      others = z_.matrix().row(at);
+      margin_in(others, at);
+      Index rival = 0;
+      others.maxCoeff(&rival);
       const double sign = is_target_ ? scale_ : -scale_;
-      gains +=
-          sign * (f_.matrix().row(at).transpose().array() *
-                  (directions_.matrix().col(label(at)) - directions_.matrix().col(rival)).array())
-                     .cast<double>();
+      gains += sign * (f.row(at).array() * (by_token.row(label(at)) - by_token.row(rival)).array())
+                          .transpose()
+                          .cast<double>();
     }
     return gains;
   }
 
  private:
-  struct Margin {
-    float margin = std::numeric_limits<float>::infinity();
-    Index rival = 0;
-  };
   Index label(Index row) const { return of_.labels()[static_cast<std::size_t>(row)]; }
-  const Margin& margin(Index row) const { return margins_[static_cast<std::size_t>(row)]; }
+  float margin(Index row) const { return margins_[static_cast<std::size_t>(row)]; }
   void measure() {
+    Eigen::RowVectorXf line(z_.size(1));
     for (Index row = 0; row < of_.rows(); ++row) {
-      margins_[static_cast<std::size_t>(row)] = margin_of(z_.matrix().row(row), row);
+      line = z_.matrix().row(row);
+      margins_[static_cast<std::size_t>(row)] = margin_in(line, row);
     }
+  }
+  /// The margin of a row whose logits are `z`, of which those of the other tokens stay.
+  float margin_in(Eigen::RowVectorXf& z, Index row) const {
+    const float right = std::exchange(z(label(row)), -std::numeric_limits<float>::infinity());
+    return right - z.maxCoeff();
   }
   /// `margin_at` gives the margin of a row; that of an answer is the least of its rows'.
   template <class MarginAt>
@@ -107,25 +120,12 @@ class Ablated {
     }
     return scale_ * sum;
   }
-  template <class Line>
-  Margin margin_of(const Line& z, Index row) const {
-    const Index right = label(row), last = z.size() - 1 - right;
-    Margin m;
-    Index before = 0, after = 0;
-    float most = -std::numeric_limits<float>::infinity();
-    if (right > 0) most = z.head(right).maxCoeff(&before), m.rival = before;
-    if (last > 0) {
-      const float behind = z.tail(last).maxCoeff(&after);
-      if (behind > most) most = behind, m.rival = right + 1 + after;
-    }
-    m.margin = z(right) - most;
-    return m;
-  }
 
   const DecoderOutputs& of_;
   const Tensor<float>&f_, &directions_;
+  Tensor<float> by_token_;  // directions, transposed
   Tensor<float> z_;
-  std::vector<Margin> margins_;  // [row]
+  std::vector<float> margins_;  // [row]
   bool is_target_;
   double scale_;
 };
@@ -149,6 +149,8 @@ inline Features search_subset(const Judged& from, Task target, const SubsetSearc
   Features chosen;
   double best = gone.worth() + stays.worth();
   std::vector<Index> order(static_cast<std::size_t>(directions.size(0)));
+  std::vector<double> worths(order.size());
+  hooked::ThreadPool pool(from.outputs.add.threads());
   while (static_cast<Index>(chosen.size()) < search.most) {
     Eigen::ArrayXd gains = gone.gains() + stays.gains();
     for (const Index k : chosen) gains(k) = -std::numeric_limits<double>::infinity();
@@ -157,12 +159,14 @@ inline Features search_subset(const Judged& from, Task target, const SubsetSearc
         std::min<std::ptrdiff_t>(search.shortlist, std::ssize(order) - std::ssize(chosen));
     std::partial_sort(order.begin(), order.begin() + tried, order.end(),
                       [&](Index a, Index b) { return gains(a) > gains(b); });
-    Index next = -1;
-    for (auto k = order.begin(); k != order.begin() + tried; ++k) {
-      const double worth = gone.worth_without(*k) + stays.worth_without(*k);
-      if (worth > best) best = worth, next = *k;
-    }
-    if (next < 0) break;
+    pool.run(tried, [&](Index n) {
+      const auto i = static_cast<std::size_t>(n);
+      worths[i] = gone.worth_without(order[i]) + stays.worth_without(order[i]);
+    });
+    const auto most = std::max_element(worths.begin(), worths.begin() + tried);
+    if (!(*most > best)) break;
+    best = *most;
+    const Index next = order[static_cast<std::size_t>(most - worths.begin())];
     gone.take_off(next);
     stays.take_off(next);
     chosen.push_back(next);

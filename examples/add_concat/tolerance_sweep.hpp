@@ -23,12 +23,16 @@ struct Judged {
   PerTask<Tensor<float>> f;
 
   Judged(const PerTask<DecoderOutputs>& of, const SparseAutoencoder<float>& by)
-      : outputs(of), sae(by), f{features_of(by, of.add.h()), features_of(by, of.concatenate.h())} {}
+      : outputs(of), sae(by), f{features_of(by, of.add), features_of(by, of.concatenate)} {}
 
   /// What ablating these features at once does.
   Removal without(Task target, const Features& features) const {
     Removal found = removal(outputs, target, [&](Task task) {
-      return add_concat::without(sae, outputs[task].h(), f[task], features);
+      const auto left = [&](Index first, Index last) {
+        return add_concat::without(sae, outputs[task].h().slice(0, first, last),
+                                   f[task].slice(0, first, last), features);
+      };
+      return outputs[task].answers_of(left).accuracy();
     });
     found.features = static_cast<Index>(features.size());
     return found;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -23,15 +22,27 @@ struct VarianceShares {
   double answer = 0.0;  // of the answer's first token, whatever the question
 };
 
+/// [2, 100, 100]: the first token of each item's answer.
+inline const std::vector<Token>& first_tokens() {
+  static const std::vector<Token> tokens = [] {
+    std::vector<Token> all;
+    for (const Item& item : all_items()) {
+      all.push_back(tokenise(answer(item.task, item.i, item.j))[1]);
+    }
+    return all;
+  }();
+  return tokens;
+}
+
 /// The analysis of variance of x [2, 100, 100] (operation, first, second), one number for each
 /// item: sums of squares of the means over what a term does not name, less those of the terms that
 /// it contains (Fisher, "Statistical methods for research workers", 1925). Items are all there are,
 /// so that the terms are orthogonal.
 inline VarianceShares variance_shares(const Tensor<double>& x) {
-  const Index n = x.size(1);
-  if (x.rank() != 3 || x.size(0) != 2 || x.size(2) != n) {
+  constexpr Index n = kNumbers;
+  if (x.shape() != hooked::Shape{2, kNumbers, kNumbers}) {
     hooked::fail<hooked::ShapeError>("variance_shares: x is ", x.shape(),
-                                     ", it must be [2, numbers, numbers]");
+                                     ", it must be [2, 100, 100]");
   }
   Tensor<double> o({2}), i({n}), j({n}), oi({2, n}), oj({2, n}), ij({n, n});
   double mean = 0.0, total = 0.0;
@@ -59,18 +70,16 @@ inline VarianceShares variance_shares(const Tensor<double>& x) {
   s.operation_second = squares(oj) - so - sj;
   s.both_numbers = squares(ij) - si - sj;
   s.all = total - so - si - sj - s.operation_first - s.operation_second - s.both_numbers;
-  std::map<Token, std::array<double, 2>> by_answer;  // count and sum
-  for (const Task task : kTasks) {
-    for (Index b = 0; b < n; ++b) {
-      for (Index c = 0; c < n; ++c) {
-        auto& [count, sum] = by_answer[tokenise(answer(task, b, c))[1]];
-        count += 1.0;
-        sum += x(task == Task::add ? 0 : 1, b, c);
-      }
-    }
+  Eigen::ArrayXd count = Eigen::ArrayXd::Zero(kVocabulary), sum = count;
+  for (Index item = 0; item < x.numel(); ++item) {
+    const Token token = first_tokens()[static_cast<std::size_t>(item)];
+    count(token) += 1.0;
+    sum(token) += x.data()[item];
   }
-  for (const auto& [token, group] : by_answer) {
-    s.answer += group[0] * (group[1] / group[0] - mean) * (group[1] / group[0] - mean);
+  for (Token token = 0; token < kVocabulary; ++token) {
+    if (count(token) == 0) continue;
+    const double beyond = sum(token) / count(token) - mean;
+    s.answer += count(token) * beyond * beyond;
   }
   for (double* const share : {&s.operation, &s.first, &s.second, &s.operation_first,
                               &s.operation_second, &s.both_numbers, &s.all, &s.answer}) {
@@ -107,16 +116,19 @@ inline std::vector<FeatureVariance> variance_of_features(const EncoderDecoder<fl
   for (Index n = 0; n < outputs.size(); ++n) {
     h.matrix().row(n) = outputs.h().matrix().row(outputs.begin(n));
   }
-  const Tensor<float> f = features_of(sae, h);
+  const Tensor<float> f = features_of(sae, h, threads);
   std::vector<FeatureVariance> found;
-  Tensor<double> x({2, kNumbers, kNumbers});
   for (Index k = 0; k < f.size(1); ++k) {
-    const auto column = f.matrix().col(k).array();
-    const auto on = static_cast<double>((column > 0.0f).count());
-    if (on == 0) continue;
-    for (Index n = 0; n < x.numel(); ++n) x.data()[n] = static_cast<double>(column(n));
-    found.push_back({k, on / static_cast<double>(x.numel()), variance_shares(x)});
+    const double density = (f.matrix().col(k).array() > 0.0f).cast<double>().mean();
+    if (density > 0) found.push_back({k, density, {}});
   }
+  hooked::ThreadPool(threads).run(std::ssize(found), [&](Index n) {
+    FeatureVariance& one = found[static_cast<std::size_t>(n)];
+    Tensor<double> x({2, kNumbers, kNumbers});
+    Eigen::Map<Eigen::ArrayXd>(x.data(), x.numel()) =
+        f.matrix().col(one.feature).array().cast<double>();
+    one.shares = variance_shares(x);
+  });
   return found;
 }
 

@@ -1,6 +1,7 @@
 // All ways to remove a task beside each other: how much goes, and what it costs.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,63 +14,88 @@
 
 namespace add_concat {
 
+/// What can be done to each task.
+using Points = PerTask<std::vector<Removal>>;
+
 /// A way to remove a task, and all that it can do on the validation items.
 struct Way {
   std::string name;
-  PerTask<std::vector<Removal>> points;
+  Points points;
 };
 
-/// `points` gives what can be done to a task.
-template <class Points>
-Way way(std::string name, const Points& points) {
-  return {std::move(name), {points(Task::add), points(Task::concatenate)}};
+/// Features for each task by a search of weight 1.
+inline PerTask<Features> searched(const Judged& learnt) {
+  return {search_subset(learnt, Task::add, {}), search_subset(learnt, Task::concatenate, {})};
 }
 
-/// Features of an autoencoder, chosen by training items alone: by importance and tolerance, and by
-/// searches that weigh the kept task more and more.
-inline std::vector<Way> ways_of_features(const std::string& name, const Judged& learnt,
-                                         const Judged& judged) {
+/// Of features that are chosen by importance and tolerance.
+inline Points points_by_importance(const Judged& learnt, const Judged& judged) {
   const PerTask<Tensor<double>> importance = importances(learnt.outputs, learnt.sae);
-  std::vector<Way> ways;
-  ways.push_back(way(name + ", by importance",
-                     [&](Task target) { return tolerance_sweep(judged, importance, target); }));
-  ways.push_back(way(name + ", by search", [&](Task target) {
-    std::vector<Removal> points;
-    for (const double weight : {1.0, 10.0}) {
-      const Features found = search_subset(learnt, target, {.weight = weight});
-      for (const Removal& point : by_count(judged, target, found)) points.push_back(point);
+  return {tolerance_sweep(judged, importance, Task::add),
+          tolerance_sweep(judged, importance, Task::concatenate)};
+}
+/// Of features that are searched for; `found` are those of a search of weight 1, a second one
+/// weighs the kept task more.
+inline Points points_by_search(const Judged& learnt, const Judged& judged,
+                               const PerTask<Features>& found) {
+  Points points;
+  for (const Task target : kTasks) {
+    points[target] = by_count(judged, target, found[target]);
+    const Features careful = search_subset(learnt, target, {.weight = 10.0});
+    for (const Removal& point : by_count(judged, target, careful)) {
+      points[target].push_back(point);
     }
-    return points;
-  }));
-  return ways;
+  }
+  return points;
 }
 
-/// All of them: features of the joint autoencoder and of those after the fact, random ones, and
-/// the model without what tells it the operation.
-inline std::vector<Way> all_ways(const Reading& at) {
-  std::vector<Way> ways = ways_of_features("joint", at.on_learnt, at.on_validation);
-  const Way by_importance = ways.front();
-  ways.push_back(way("joint, random features", [&](Task target) {
-    return random_features(at, at.on_validation, target, by_importance.points[target], {0});
-  }));
-  ways.push_back(way("direction of the operation in h", [&](Task target) {
-    return std::vector<Removal>{without_direction(at.learnt_from, at.validation, target)};
-  }));
-  ways.push_back(way("direction of the operation's embedding", [&](Task target) {
-    return std::vector<Removal>{
-        with_hook(at.body, at.validation, target, without_embedded_operation(at.body), at.threads)};
-  }));
-  ways.push_back(way("cross-attention to the operation", [&](Task target) {
-    return std::vector<Removal>{
-        with_hook(at.body, at.validation, target, without_attention_to_operation(), at.threads)};
-  }));
-  const PerTask<DecoderOutputs> learnt = outputs_of(at.body, at.split.train, at.threads);
+/// All of them: features of the joint autoencoder, of which a search of weight 1 has found `found`,
+/// and of those after the fact, all chosen by training items alone; random ones; and the model
+/// without what tells it the operation. A model that cannot do both tasks has nothing to remove:
+/// its ways have no points.
+inline std::vector<Way> all_ways(const Reading& at, const PerTask<Features>& found) {
+  const bool does_both =
+      at.validation.add.clean().accuracy() > 0 && at.validation.concatenate.clean().accuracy() > 0;
+  std::vector<Way> ways;
+  const auto add = [&](std::string name, const auto& points) {
+    ways.push_back({std::move(name), does_both ? points() : Points{}});
+  };
+  const auto alone = [&](const auto& one) {
+    return Points{{one(Task::add)}, {one(Task::concatenate)}};
+  };
+  const auto hooked_alone = [&](const hooked::Hook<float>& hook) {
+    const PerTask<double> after = with_hook(at.body, at.validation, hook);
+    return alone([&](Task target) {
+      return removal(at.validation, target, [&](Task task) { return after[task]; });
+    });
+  };
+  add("joint, by importance", [&] { return points_by_importance(at.on_learnt, at.on_validation); });
+  const Points by_importance = ways.back().points;
+  add("joint, by search", [&] { return points_by_search(at.on_learnt, at.on_validation, found); });
+  add("joint, random features", [&] {
+    const auto random = [&](Task target) {
+      return random_features(at, at.on_validation, target, by_importance[target], {0});
+    };
+    return Points{random(Task::add), random(Task::concatenate)};
+  });
+  add("direction of the operation in h", [&] {
+    return alone(
+        [&](Task target) { return without_direction(at.learnt_from, at.validation, target); });
+  });
+  add("direction of the operation's embedding",
+      [&] { return hooked_alone(without_embedded_operation(at.body)); });
+  add("cross-attention to the operation",
+      [&] { return hooked_alone(without_attention_to_operation()); });
+  const PerTask<DecoderOutputs> items = outputs_of(at.body, at.split.train, at.threads);
   for (const PostHoc& kind : post_hoc_kinds(at.sae.options(), at.lambda)) {
-    const SparseAutoencoder<float> sae = train_post_hoc(kind, learnt, {0}, at.threads);
-    for (Way& more : ways_of_features(kind.name + " after the fact", {at.learnt_from, sae},
-                                      {at.validation, sae})) {
-      ways.push_back(std::move(more));
-    }
+    Points searched_for;
+    add(kind.name + " after the fact, by importance", [&] {
+      const SparseAutoencoder<float> sae = train_post_hoc(kind, items, {0}, at.threads);
+      const Judged learnt(at.learnt_from, sae), judged(at.validation, sae);
+      searched_for = points_by_search(learnt, judged, searched(learnt));
+      return points_by_importance(learnt, judged);
+    });
+    add(kind.name + " after the fact, by search", [&] { return searched_for; });
   }
   return ways;
 }
@@ -117,8 +143,10 @@ inline void post_hoc_claim(const std::vector<Way>& ways, Report& report) {
   for (const Way& one : ways) {
     if (one.name != "ReLU after the fact, by importance") continue;
     for (const Task task : kTasks) {
-      lost.push_back(percent(one.points[task].back().removed));
-      lost.push_back(percent(one.points[task].back().cost));
+      const bool has_any = !one.points[task].empty();
+      const double none = std::numeric_limits<double>::quiet_NaN();
+      lost.push_back(has_any ? percent(one.points[task].back().removed) : none);
+      lost.push_back(has_any ? percent(one.points[task].back().cost) : none);
     }
   }
   const Rule any, broken{{50.0, 100.0}, {20.0, 100.0}};

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # add_concat.sh PROGRAM: what the study's program refuses, with one line on standard error and exit
-# status 1; and that a small model with every kind of autoencoder goes through all analyses.
+# status 1; and that a small model with every kind of autoencoder goes through all analyses. It learns
+# nothing, so that it has nothing to remove: ways to do that are in add_concat_analysis_test.cpp.
 set -uo pipefail
 program=$1
 . "$(dirname "$0")/refuses.sh"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "../../examples/add_concat/probes.hpp"
-#include "../../examples/add_concat/subset_search.hpp"
 #include "../../examples/add_concat/variance_shares.hpp"
+#include "../../examples/add_concat/ways.hpp"
 #include "catch.hpp"
 #include "core/check.hpp"
 #include "hooked/core/lstsq.hpp"
@@ -82,9 +82,7 @@ TEST_CASE("Answers of cached outputs are those of greedy decoding, ablated or no
   CHECK(of.clean().right == clean);
   const double share = of.clean().accuracy();
   CHECK((share > 0.1 && share < 1.0));  // else this says little
-  double loss = 0.0;
-  for (const double l : of.clean().loss) loss += l;
-  CHECK(loss / static_cast<double>(of.rows()) ==
+  CHECK(of.loss() / static_cast<double>(of.rows()) ==
         Approx(evaluate(body, pairs_of(of.items())).loss).epsilon(1e-5));
 
   const Features features{1, 5, 8, 13, 21};
@@ -97,7 +95,7 @@ TEST_CASE("Answers of cached outputs are those of greedy decoding, ablated or no
   for (auto& hook : hooked::ablate_features_in_turn(kSite, sae, features)) body.add_hook(hook);
   const Answers in_turn = of.answers(without_in_turn(sae, of.h(), features));
   CHECK(in_turn.right == decoded(body, of.items()));
-  CHECK(in_turn.loss != ablated.loss);
+  CHECK(in_turn.right != ablated.right);
 }
 
 TEST_CASE("Importance is the library's", "[add_concat]") {
@@ -124,6 +122,39 @@ TEST_CASE("Some items of outputs are what the model gives for them", "[add_conca
   CHECK(some.clean().right == again.clean().right);
   CHECK(of.only_right().clean().accuracy() == 1.0);
   CHECK(error_of<hooked::ShapeError>([&] { (void)of.answers(some.h()); }).find("answers of") == 0);
+}
+
+TEST_CASE("Threads change no answer, no importance and no search", "[add_concat]") {
+  const auto& [body, sae] = learnt();
+  Items many;  // more than one thread takes at a time
+  for (int n = 0; n < 4; ++n) {
+    for (const Item& item : small_items()) many.push_back(item);
+  }
+  const PerTask<DecoderOutputs> alone = outputs_of(body, many, 1),
+                                shared = outputs_of(body, many, 3);
+  const Judged by_one(alone, sae), by_three(shared, sae);
+  const PerTask<Tensor<double>> one = importances(alone, sae), three = importances(shared, sae);
+  for (const Task task : kTasks) {
+    CHECK((one[task].array() == three[task].array()).all());
+    const Features found = search_subset(by_one, task, {.most = 4, .shortlist = 4});
+    REQUIRE(!found.empty());
+    CHECK(found == search_subset(by_three, task, {.most = 4, .shortlist = 4}));
+    CHECK(by_one.without(task, found).removed == by_three.without(task, found).removed);
+    CHECK(by_one.without(task, found).cost == by_three.without(task, found).cost);
+  }
+}
+
+TEST_CASE("Of a task that a model cannot do nothing is removed, and nothing is asked",
+          "[add_concat]") {
+  const EncoderDecoder<float> untrained(learnt().body.config(), {5});
+  const PerTask<DecoderOutputs> of = outputs_of(untrained, small_items());
+  REQUIRE(of.add.clean().accuracy() == 0.0);
+  REQUIRE(of.concatenate.clean().accuracy() == 0.0);
+  int asked = 0;
+  const Removal none = removal(of, Task::add, [&](Task) { return ++asked, 0.0; });
+  CHECK(!is_measured(none));
+  CHECK(std::isnan(none.removed));
+  CHECK(asked == 0);
 }
 
 TEST_CASE("Selection follows the study's rule", "[add_concat]") {
@@ -281,4 +312,37 @@ TEST_CASE("A search finds the feature of one task among those of both", "[add_co
   CHECK(error_of<hooked::ConfigError>([&] {
           search_subset(judged, Task::add, {.most = 0});
         }).find("most 0") != std::string::npos);
+}
+
+TEST_CASE("All ways are tried with every kind of autoencoder, none with a model that knows nothing",
+          "[add_concat]") {
+  ItemSplit split{small_items(), {}};
+  for (const Item& item : all_items()) {
+    if (item.i < 8 && item.j < 8) split.validation.push_back(item);
+  }
+  const auto ways = [&](const EncoderDecoder<float>& body, const SparseAutoencoder<float>& sae) {
+    const Reading at(body, sae, split, 1e-3, 1);
+    return all_ways(at, searched(at.on_learnt));
+  };
+  using Architecture = hooked::SaeArchitecture;
+  for (const Architecture architecture :
+       {Architecture::standard, Architecture::topk, Architecture::gated}) {
+    hooked::SparseAutoencoderOptions options{.d_in = 16, .d_sae = 24, .architecture = architecture};
+    if (architecture == Architecture::topk) options.k = 3;
+    const std::vector<Way> all = ways(learnt().body, SparseAutoencoder<float>(options, {4}));
+    CHECK(all.size() == 12);
+    for (const Way& way : all) {
+      INFO(way.name);
+      // A search may find nothing to take off; the others always try something.
+      const bool may_be_empty = way.name.ends_with("by search");
+      for (const Task task : kTasks) {
+        CHECK((may_be_empty || !way.points[task].empty()));
+        for (const Removal& point : way.points[task]) CHECK(is_measured(point));
+      }
+    }
+  }
+  const EncoderDecoder<float> untrained(learnt().body.config(), {5});
+  for (const Way& way : ways(untrained, learnt().sae)) {
+    CHECK((way.points.add.empty() && way.points.concatenate.empty()));
+  }
 }
