@@ -4,6 +4,8 @@
 // add_product, if b is finite.
 #pragma once
 
+#include <bit>
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
@@ -28,7 +30,7 @@ Index keep_nonzero(Index n, const T* x, T* number, std::int32_t* place) {
       _mm512_storeu_ps(number + count, _mm512_maskz_compress_ps(kept, v));
       _mm512_storeu_si512(place + count, _mm512_maskz_compress_epi32(kept, places));
       places = _mm512_add_epi32(places, _mm512_set1_epi32(16));
-      count += __builtin_popcount(kept);
+      count += std::popcount(static_cast<unsigned>(kept));
     }
   }
 #endif
@@ -143,7 +145,8 @@ extern template void sparse_product(Strided<const double>, Strided<const double>
 
 /// Whether so many numbers of a [rows, depth] are zero that leaving them out takes less time.
 template <Scalar T>
-bool is_sparse(Strided<const T> a, Index rows, Index depth) {
+bool is_sparse([[maybe_unused]] Strided<const T> a, [[maybe_unused]] Index rows,
+               [[maybe_unused]] Index depth) {
 #ifdef HOOKED_USE_BLAS
   return false;  // who adds in an order of its own
 #else
