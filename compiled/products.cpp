@@ -1,5 +1,6 @@
 // Products and column sums.
 #include "hooked/core/product.hpp"
+#include "hooked/core/sparse_product.hpp"
 
 namespace hooked {
 
@@ -8,6 +9,8 @@ namespace hooked {
                              Index, Index);                                                      \
   template void detail::product(Strided<const T>, Strided<const T>, const TileTarget<T>&, Index, \
                                 Index, Index);                                                   \
+  template void detail::sparse_product(Strided<const T>, Strided<const T>, const TileTarget<T>&, \
+                                       Index, Index, Index);                                     \
   template void column_sums<T>(MatrixMap<const T>, bool, MatrixMap<T>);
 HOOKED_INSTANTIATE(float)
 HOOKED_INSTANTIATE(double)

@@ -18,6 +18,12 @@ namespace detail {
 // of a stays in the second.
 inline constexpr Index kBlockDepth = 160, kBlockRows = 480;
 
+/// How deep the blocks are that a product of this depth is added up in.
+inline Index depth_of_blocks(Index depth) {
+  const Index cuts = std::max<Index>(1, (depth + kBlockDepth - 1) / kBlockDepth);
+  return std::max<Index>(1, (depth + cuts - 1) / cuts);
+}
+
 /// Copies rows of a, whose columns are contiguous, as one tile after the other:
 /// [tile, depth, kTileRows].
 template <Scalar T>
@@ -42,8 +48,7 @@ void pack_tiles(Strided<const T> a, Index rows, Index depth, T* to) {
 template <Scalar T>
 void product(Strided<const T> a, Strided<const T> b, const TileTarget<T>& to, Index rows,
              Index depth, Index columns) {
-  const Index cuts = std::max<Index>(1, (depth + kBlockDepth - 1) / kBlockDepth);
-  const Index block_depth = std::max<Index>(1, (depth + cuts - 1) / cuts);
+  const Index block_depth = depth_of_blocks(depth);
   const bool packs_a = a.column != 1;
   const Index block_rows = std::min(kBlockRows, (rows + kTileRows - 1) / kTileRows * kTileRows);
   HOOKED_SCRATCH(T, strip_of_b, block_depth * kTileColumns<T>);

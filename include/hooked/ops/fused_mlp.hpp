@@ -20,11 +20,14 @@ namespace hooked {
 
 namespace detail {
 
-// Blocks of 2^17 numbers (in float half a megabyte), but enough rows to be worth packing weights.
+// The gradients of weights are added up in blocks of rows of 2^17 numbers (in float half a
+// megabyte), but of enough rows to be worth it.
 inline Index rows_of_mlp_block(Index width, Index rows) {
   constexpr Index kNumbers = Index{1} << 17, kFewest = 48;
   return std::min(rows, std::max(kFewest, kNumbers / std::max<Index>(1, width)));
 }
+// So many blocks at a time meet the weights, which each time must be fetched and packed.
+inline constexpr Index kMlpBlocks = 3;
 
 template <class T>
 MatrixMap<T> mlp_block(T* data, Index n, Index width) {
@@ -43,10 +46,10 @@ template <Scalar T>
   const auto X = x.matrix();
   const auto Out = out.matrix(), Pre = pre.matrix();
   const Index width = W_in.size(1);
-  const Index block_rows = rows_of_mlp_block(width, X.rows());
-  HOOKED_SCRATCH(T, post, block_rows * width);
-  for (Index r = 0; r < X.rows(); r += block_rows) {
-    const Index n = std::min(block_rows, X.rows() - r);
+  const Index at_once = std::min(X.rows(), kMlpBlocks * rows_of_mlp_block(width, X.rows()));
+  HOOKED_SCRATCH(T, post, at_once * width);
+  for (Index r = 0; r < X.rows(); r += at_once) {
+    const Index n = std::min(at_once, X.rows() - r);
     set_product(mlp_rows<const T>(X, r, n), W_in.matrix(), in_order("fused_mlp: b_in", b_in),
                 mlp_rows<T>(Pre, r, n));
     f.value(n * width, post, row_of(Pre, r));
@@ -63,21 +66,28 @@ template <Scalar T>
                                           Acc<T> db_out) {
   const auto X = x.matrix(), Pre = pre.matrix(), dOut = dout.matrix();
   const Index width = W_in.size(1), block_rows = rows_of_mlp_block(width, X.rows());
+  const Index at_once = std::min(X.rows(), kMlpBlocks * block_rows);
   HOOKED_SCRATCH(T, post, block_rows * width);
-  HOOKED_SCRATCH(T, dpre, block_rows * width);
+  HOOKED_SCRATCH(T, dpre, at_once * width);
   const Acc<T> dx_rows = dx.reshape({X.rows(), X.cols()});
-  for (Index r = 0; r < X.rows(); r += block_rows) {
-    const Index n = std::min(block_rows, X.rows() - r);
-    const auto dout_r = mlp_rows<const T>(dOut, r, n);
-    set_product(dout_r, W_out.matrix().transpose(), mlp_block<T>(dpre, n, width));
-    f.value(n * width, post, row_of(Pre, r));
-    f.slope(n * width, dpre, row_of(Pre, r), dpre, false);
-    const auto dpre_r = mlp_block<const T>(dpre, n, width);
-    dW_out.add_product(mlp_block<const T>(post, n, width).transpose(), dout_r);
-    db_out.add_column_sums(dout_r);
-    dW_in.add_product(mlp_rows<const T>(X, r, n).transpose(), dpre_r);
-    db_in.add_column_sums(dpre_r);
-    dx_rows.slice(0, r, r + n).add_product(dpre_r, W_in.matrix().transpose());
+  for (Index first = 0; first < X.rows(); first += at_once) {
+    const Index last = std::min(X.rows(), first + at_once);
+    set_product(mlp_rows<const T>(dOut, first, last - first), W_out.matrix().transpose(),
+                mlp_block<T>(dpre, last - first, width));
+    for (Index r = first; r < last; r += block_rows) {
+      const Index n = std::min(block_rows, last - r);
+      T* const slope = dpre + (r - first) * width;
+      f.value(n * width, post, row_of(Pre, r));
+      f.slope(n * width, slope, row_of(Pre, r), slope, false);
+      const auto dout_r = mlp_rows<const T>(dOut, r, n);
+      const auto dpre_r = mlp_block<const T>(slope, n, width);
+      dW_out.add_product(mlp_block<const T>(post, n, width).transpose(), dout_r);
+      db_out.add_column_sums(dout_r);
+      dW_in.add_product(mlp_rows<const T>(X, r, n).transpose(), dpre_r);
+      db_in.add_column_sums(dpre_r);
+    }
+    dx_rows.slice(0, first, last)
+        .add_product(mlp_block<const T>(dpre, last - first, width), W_in.matrix().transpose());
   }
 }
 

@@ -26,8 +26,16 @@ struct L1Norm {
 
   template <Scalar T>
   static void backward(const Args&, View<const T> x, View<const T>, View<const T> dy, Acc<T> dx) {
-    const auto X = x.array();
-    dx.array() += X.sign().colwise() * dy.view_as(Shape{X.rows(), 1}).array().col(0);
+    const auto signed_slope = [&](Index r) {
+      return [slope = splat(dy.data()[r])](const Packet<T>& v) {
+        using Eigen::internal::padd, Eigen::internal::pcmp_lt, Eigen::internal::pselect;
+        const Packet<T> zero = splat(T(0));
+        const Packet<T> below = pselect(pcmp_lt(v, zero), splat(T(-1)), padd(v, zero));
+        const Packet<T> sign = pselect(pcmp_lt(zero, v), splat(T(1)), below);
+        return Packet<T>(Eigen::internal::pmul(sign, slope));
+      };
+    };
+    dx.add_rows(signed_slope, x);
   }
 
   static std::vector<Sample<Args>> samples() { return {{{}, {{3, 4}}}, {{}, {{2, 3, 5}}}}; }

@@ -14,6 +14,8 @@ struct Linear {
   static constexpr int row_inputs = 1;
   struct Args {
     bool transposed = false;  ///< W is kept as [out, in], as a tied unembedding's is
+    /// Many numbers of x may be zero: it changes the time and no bit. Not where W is transposed.
+    bool sparse = false;
   };
 
   /// x [..., in], W [in, out], b [out] -> [..., out]
@@ -36,6 +38,8 @@ struct Linear {
     const T* const bias = in_order("linear: b", b);
     if (args.transposed) {
       set_product(x.matrix(), W.matrix().transpose(), bias, y.matrix());
+    } else if (args.sparse) {
+      set_sparse_product(x.matrix(), W.matrix(), bias, y.matrix());
     } else {
       set_product(x.matrix(), W.matrix(), bias, y.matrix());
     }
@@ -49,7 +53,11 @@ struct Linear {
       dW.add_product(dy.matrix().transpose(), x.matrix());
     } else {
       dx.add_product(dy.matrix(), W.matrix().transpose());
-      dW.add_product(x.matrix().transpose(), dy.matrix());
+      if (args.sparse) {
+        dW.add_sparse_product(x.matrix().transpose(), dy.matrix());
+      } else {
+        dW.add_product(x.matrix().transpose(), dy.matrix());
+      }
     }
     db.add_column_sums(dy.matrix());
   }
@@ -58,6 +66,7 @@ struct Linear {
     return {{{}, {{3, 4}, {4, 5}, {5}}},
             {{}, {{2, 3, 1}, {1, 2}, {2}}},
             {{.transposed = true}, {{2, 3, 4}, {5, 4}, {5}}},
+            {{.sparse = true}, {{3, 4}, {4, 5}, {5}}},
             {{}, {{64, 128}, {128, 512}, {512}}}};
   }
 };

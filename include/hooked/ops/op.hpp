@@ -28,6 +28,7 @@
 
 #include "hooked/core/packets.hpp"
 #include "hooked/core/product.hpp"
+#include "hooked/core/sparse_product.hpp"
 #include "hooked/core/sums.hpp"
 #include "hooked/ops/axes.hpp"
 
@@ -102,6 +103,13 @@ class Acc {
     } else {
       set_product(a, b, gradient_.matrix());
     }
+    *touched_ = true;
+  }
+  /// The same where many numbers of a may be zero (core/sparse_product.hpp).
+  template <MatrixInMemory A, MatrixInMemory B>
+  void add_sparse_product(const A& a, const B& b) const {
+    if (!*this) return;
+    sparse_product(a, b, *touched_, gradient_.matrix());
     *touched_ = true;
   }
   /// Adds the sum of the rows of x to our only row.

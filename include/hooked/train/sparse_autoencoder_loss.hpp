@@ -120,8 +120,8 @@ struct SparseAutoencoderLoss {
         return plus(loss, dead, [&] { return of_dead(network, pass, code, x, recons); });
       case SaeArchitecture::gated: {
         const auto open = record<Relu>({}, code.gate);
-        const auto by_gate =
-            record<Linear>({}, open, pass[network.W_dec].detach(), pass[network.b_dec].detach());
+        const auto by_gate = record<Linear>({.sparse = true}, open, pass[network.W_dec].detach(),
+                                            pass[network.b_dec].detach());
         loss = loss + mse * record<SquaredError>({}, by_gate, x);
         return plus(loss, sparsity, [&] { return record<L1Norm>({}, open); });
       }

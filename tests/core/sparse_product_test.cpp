@@ -1,0 +1,64 @@
+#include "hooked/core/sparse_product.hpp"
+
+#include "check.hpp"
+#include "hooked/testing/bits.hpp"
+
+using namespace hooked;
+using hooked::testing::bit_difference;
+
+namespace {
+
+/// Random numbers, of which so large a share is not zero.
+template <Scalar T>
+Tensor<T> some_numbers(const Shape& shape, double share) {
+  Tensor<T> x = random_tensor<T>(shape, 1);
+  Random random(Seed{2}, "some_numbers");
+  for_each_element(x.view(), [&](Index, T& v) { v = random.uniform() < share ? v : T(0); });
+  return x;
+}
+
+}  // namespace
+
+#ifndef HOOKED_USE_BLAS
+TEMPLATE_TEST_CASE("leaving zeros out of a product changes no bit", "", float, double) {
+  using T = TestType;
+  const double share = GENERATE(0.0, 0.03, 0.3, 1.0);
+  const Index rows = GENERATE(1, 70, detail::kBlockRows + 7);
+  const Index depth = GENERATE(5, 2 * detail::kBlockDepth + 1);
+  const Index columns =
+      GENERATE(1, kPacket<T> + 1, 2 * kPacket<T> + 1, 2 * kTileColumns<T>, kTileColumns<T> - 1);
+  INFO(share << " of " << rows << " x " << depth << " x " << columns);
+  const Tensor<T> a = some_numbers<T>({rows, depth}, share), turned(a.transpose());
+  const Tensor<T> b = random_tensor<T>({depth, columns}, 3), bias = random_tensor<T>({columns}, 4);
+  Tensor<T> dense({rows, columns}), sparse({rows, columns});
+
+  set_product(a.matrix(), b.matrix(), bias.data(), dense.matrix());
+  set_sparse_product(a.matrix(), b.matrix(), bias.data(), sparse.matrix());
+  CHECK(bit_difference(sparse, dense) == "");
+
+  add_product(turned.matrix().transpose(), b.matrix(), dense.matrix());
+  sparse_product(turned.matrix().transpose(), b.matrix(), true, sparse.matrix());
+  CHECK(bit_difference(sparse, dense) == "");
+
+  set_product(turned.matrix().transpose(), b.matrix(), dense.matrix());
+  sparse_product(turned.matrix().transpose(), b.matrix(), false, sparse.matrix());
+  CHECK(bit_difference(sparse, dense) == "");
+}
+#endif
+
+TEST_CASE("a product counts as sparse by the share of its numbers that are not zero") {
+  const Tensor<float> few({2, 5}, {1, 0, 0, 2, 0, 0, 3, 0, 0, 4}),
+      many({2, 5}, {1, 0, 0, 2, 0, 0, 3, 0, 5, 4}), none({3, 2});
+  const auto is_sparse = [](const auto& m) {
+    return detail::is_sparse(detail::strided(m), m.rows(), m.cols());
+  };
+#ifdef HOOKED_USE_BLAS
+  CHECK(!is_sparse(few.matrix()));
+#else
+  CHECK(is_sparse(few.matrix()));
+  CHECK(is_sparse(few.matrix().transpose()));
+  CHECK(is_sparse(none.matrix()));
+#endif
+  CHECK(!is_sparse(many.matrix()));
+  CHECK(!is_sparse(many.matrix().transpose()));
+}
