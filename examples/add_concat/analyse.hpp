@@ -99,7 +99,7 @@ inline void say_what_was_found(const std::vector<Way>& ways, Report& report) {
     const Way* best = nullptr;
     for (const Way& one : ways) {
       const double most = most_removed(one.points[task], kCost);
-      if (std::isnan(most)) continue;
+      if (one.knows_nothing || std::isnan(most)) continue;
       if (best == nullptr || most > most_removed(best->points[task], kCost)) best = &one;
     }
     if (best == nullptr) continue;

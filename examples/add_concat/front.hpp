@@ -58,6 +58,18 @@ inline double most_removed(const std::vector<Removal>& points, double cost) {
   }
   return most;
 }
+/// How many features the point ablates that removes most for at most `cost`; 0 where none removes
+/// anything.
+inline Index features_of_most(const std::vector<Removal>& points, double cost) {
+  double most = 0.0;
+  Index features = 0;
+  for (const Removal& p : points) {
+    if (!(p.cost <= cost && p.removed > most)) continue;
+    most = p.removed;
+    features = p.features;
+  }
+  return features;
+}
 /// The least cost at which at least `removed` is; NaN where no point removes that much.
 inline double least_cost(const std::vector<Removal>& points, double removed) {
   double least = std::numeric_limits<double>::quiet_NaN();

@@ -21,32 +21,38 @@ struct PostHoc {
 };
 
 /// Those that stand beside the joint one, of its size; `lambda` is the joint one's.
+inline PostHoc post_hoc_topk(const hooked::SparseAutoencoderOptions& joint, Index k) {
+  return {"TopK",
+          {.d_in = joint.d_in,
+           .d_sae = joint.d_sae,
+           .architecture = hooked::SaeArchitecture::topk,
+           .k = std::min(k, joint.d_sae),
+           .apply_b_dec_to_input = true},
+          {.dead = 1.0 / 32}};
+}
 inline std::vector<PostHoc> post_hoc_kinds(const hooked::SparseAutoencoderOptions& joint,
                                            double lambda) {
-  const Index d_in = joint.d_in, d_sae = joint.d_sae;
-  using Architecture = hooked::SaeArchitecture;
-  return {{"ReLU", {.d_in = d_in, .d_sae = d_sae}, {.sparsity = lambda}},
-          {"TopK",
-           {.d_in = d_in,
-            .d_sae = d_sae,
-            .architecture = Architecture::topk,
-            .k = std::min<Index>(2, d_sae),
-            .apply_b_dec_to_input = true},
-           {.dead = 1.0 / 32}},
+  return {{"ReLU", {.d_in = joint.d_in, .d_sae = joint.d_sae}, {.sparsity = lambda}},
+          post_hoc_topk(joint, 2),
           {"gated",
-           {.d_in = d_in,
-            .d_sae = d_sae,
-            .architecture = Architecture::gated,
+           {.d_in = joint.d_in,
+            .d_sae = joint.d_sae,
+            .architecture = hooked::SaeArchitecture::gated,
             .apply_b_dec_to_input = true},
            {.sparsity = lambda}}};
 }
 
-/// Trains one on the rows of h of `learnt`, with directions 1 long.
+/// Rows of both tasks together, additions first.
+inline Tensor<float> rows_of_both(View<const float> add, View<const float> concatenate) {
+  Tensor<float> rows({add.size(0) + concatenate.size(0), add.size(1)});
+  rows.matrix() << add.matrix(), concatenate.matrix();
+  return rows;
+}
+
+/// Trains one on rows of activations, with directions 1 long.
 inline hooked::SparseAutoencoder<float> train_post_hoc(const PostHoc& kind,
-                                                       const PerTask<DecoderOutputs>& learnt,
-                                                       hooked::Seed seed, int threads) {
-  Tensor<float> rows({learnt.add.rows() + learnt.concatenate.rows(), learnt.add.h().size(1)});
-  rows.matrix() << learnt.add.h().matrix(), learnt.concatenate.h().matrix();
+                                                       const Tensor<float>& rows, hooked::Seed seed,
+                                                       int threads) {
   hooked::SparseAutoencoder<float> sae(kind.options, seed);
   hooked::train(sae, rows, kind.loss,
                 {.optimizer = hooked::Adam{.lr = 1e-3},

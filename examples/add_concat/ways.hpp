@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "memory.hpp"
 #include "operation.hpp"
 #include "post_hoc.hpp"
 #include "reading.hpp"
@@ -21,6 +22,7 @@ using Points = PerTask<std::vector<Removal>>;
 struct Way {
   std::string name;
   Points points;
+  bool knows_nothing = false;  // it is there to be compared with
 };
 
 /// Features for each task by a search of weight 1.
@@ -50,15 +52,15 @@ inline Points points_by_search(const Judged& learnt, const Judged& judged,
 }
 
 /// All of them: features of the joint autoencoder, of which a search of weight 1 has found `found`,
-/// and of those after the fact, all chosen by training items alone; random ones; and the model
-/// without what tells it the operation. A model that cannot do both tasks has nothing to remove:
-/// its ways have no points.
+/// and of those after the fact, of h and of the memory, all chosen by training items alone; random
+/// and untrained ones; and the model without what tells it the operation. A model that cannot do
+/// both tasks has nothing to remove: its ways have no points.
 inline std::vector<Way> all_ways(const Reading& at, const PerTask<Features>& found) {
   const bool does_both =
       at.validation.add.clean().accuracy() > 0 && at.validation.concatenate.clean().accuracy() > 0;
   std::vector<Way> ways;
   const auto add = [&](std::string name, const auto& points) {
-    ways.push_back({std::move(name), does_both ? points() : Points{}});
+    ways.push_back({.name = std::move(name), .points = does_both ? points() : Points{}});
   };
   const auto alone = [&](const auto& one) {
     return Points{{one(Task::add)}, {one(Task::concatenate)}};
@@ -78,6 +80,7 @@ inline std::vector<Way> all_ways(const Reading& at, const PerTask<Features>& fou
     };
     return Points{random(Task::add), random(Task::concatenate)};
   });
+  ways.back().knows_nothing = true;
   add("direction of the operation in h", [&] {
     return alone(
         [&](Task target) { return without_direction(at.learnt_from, at.validation, target); });
@@ -87,16 +90,27 @@ inline std::vector<Way> all_ways(const Reading& at, const PerTask<Features>& fou
   add("cross-attention to the operation",
       [&] { return hooked_alone(without_attention_to_operation()); });
   const PerTask<DecoderOutputs> items = outputs_of(at.body, at.split.train, at.threads);
+  const Tensor<float> rows = rows_of_both(items.add.h(), items.concatenate.h());
   for (const PostHoc& kind : post_hoc_kinds(at.sae.options(), at.lambda)) {
     Points searched_for;
     add(kind.name + " after the fact, by importance", [&] {
-      const SparseAutoencoder<float> sae = train_post_hoc(kind, items, {0}, at.threads);
+      const SparseAutoencoder<float> sae = train_post_hoc(kind, rows, {0}, at.threads);
       const Judged learnt(at.learnt_from, sae), judged(at.validation, sae);
       searched_for = points_by_search(learnt, judged, searched(learnt));
       return points_by_importance(learnt, judged);
     });
     add(kind.name + " after the fact, by search", [&] { return searched_for; });
   }
+  const PerTask<Tensor<float>> memory = learnt_memory(at);
+  const PostHoc of_memory = post_hoc_topk(at.sae.options(), 1);  // one feature a token
+  add(of_memory.name + " of the memory", [&] {
+    const Tensor<float> both = rows_of_both(memory.add, memory.concatenate);
+    return points_of_memory(at, train_post_hoc(of_memory, both, {0}, at.threads), memory);
+  });
+  add("untrained " + of_memory.name + " of the memory", [&] {
+    return points_of_memory(at, SparseAutoencoder<float>(of_memory.options, {0}), memory);
+  });
+  ways.back().knows_nothing = true;
   return ways;
 }
 
@@ -129,6 +143,13 @@ inline void compare_ways(const std::vector<Way>& ways, Report& report) {
            .definition = "of the accuracy on all validation items, chosen by training items"},
           both(one, most_removed, cost)));
     }
+    const auto features = [&](Task task) {
+      return static_cast<double>(features_of_most(one.points[task], 0.02));
+    };
+    report.add(
+        hooked::report({.claim = one.name + ": features ablated for at most 2%",
+                        .definition = "where most is removed; 0 without features"},
+                       std::vector<double>{features(Task::add), features(Task::concatenate)}));
     report.add(hooked::report({.claim = one.name + ": cost of removing 95%",
                                .unit = "%",
                                .definition = "the least; nothing where no point removes so much"},

@@ -247,6 +247,11 @@ TEST_CASE("The Pareto front, and the two numbers that sum it up", "[add_concat]"
   CHECK(costs == std::vector<double>{.0, .05, .3, .8});
   CHECK(removed == std::vector<double>{.2, .5, .96, 1.0});
   CHECK(most_removed(points, 0.02) == 0.2);
+  CHECK(features_of_most({{.removed = .2, .cost = .0, .features = 3},
+                          {.removed = .5, .cost = .01, .features = 4},
+                          {.removed = .9, .cost = .05, .features = 5}},
+                         0.02) == 4);
+  CHECK(features_of_most({points[0]}, 0.02) == 0);
   CHECK(most_removed(points, 0.3) == 0.96);
   CHECK(least_cost(points, 0.95) == 0.3);
   CHECK(std::isnan(least_cost({points[0]}, 0.95)));
@@ -314,6 +319,48 @@ TEST_CASE("A search finds the feature of one task among those of both", "[add_co
         }).find("most 0") != std::string::npos);
 }
 
+TEST_CASE("Features of the memory that are on for one task are ablated where the decoder reads it",
+          "[add_concat]") {
+  // Of rows [a, b], feature 0 is on where a is above 0, 1 where b is, and 2 nowhere.
+  SparseAutoencoder<float> sae({.d_in = 2, .d_sae = 3});
+  sae["W_enc"].fill(0.0f);
+  sae["W_enc"](0, 0) = sae["W_enc"](1, 1) = 1.0f;
+  sae["b_enc"](2) = -1.0f;
+  Tensor<float> add({2 * kPromptTokens, 2}), concatenate({2 * kPromptTokens, 2});
+  add(3, 0) = 1.0f;
+  concatenate(7, 0) = 1.0f;
+  concatenate(1, 1) = concatenate(2, 1) = concatenate(6, 1) = 1.0f;
+  const PerTask<Tensor<double>> shares{shares_on(sae, add, 1), shares_on(sae, concatenate, 1)};
+  CHECK(difference(shares.add, numbers({0.5, 0.0, 0.0})) == "");
+  CHECK(difference(shares.concatenate, numbers({0.5, 1.0, 0.0})) == "");
+  CHECK(on_for(shares, Task::add, 0.1) == Features{});
+  CHECK(on_for(shares, Task::add, 0.5) == Features{0});
+  CHECK(on_for(shares, Task::concatenate, 0.0) == Features{1});
+
+  const Reading at(learnt().body, learnt().sae, {small_items(), small_items()}, 1e-3, 1);
+  const PerTask<Tensor<float>> memory = learnt_memory(at);
+  CHECK(memory.add.shape() == hooked::Shape{36 * kPromptTokens, 16});
+  const PerTask<Tensor<double>> on{shares_on(at.sae, memory.add, 1),
+                                   shares_on(at.sae, memory.concatenate, 1)};
+  const PerTask<std::vector<Removal>> points = points_of_memory(at, at.sae, memory);
+  for (const Task target : kTasks) {
+    const Removal& point = points[target].back();
+    const Features features = on_for(on, target, point.setting);
+    CHECK(point.features == static_cast<Index>(features.size()));
+    EncoderDecoder<float> model = learnt().body;
+    model.add_hook(hooked::ablate_features(kMemory, at.sae, features));
+    const auto lost = [&](Task task) {
+      const auto accuracy = [&](const EncoderDecoder<float>& body) {
+        const std::vector<bool> right = decoded(body, at.validation[task].items());
+        return static_cast<double>(std::count(right.begin(), right.end(), true));
+      };
+      return 1.0 - accuracy(model) / accuracy(learnt().body);
+    };
+    CHECK_THAT(point.removed, Catch::Matchers::WithinAbs(lost(target), 1e-12));
+    CHECK_THAT(point.cost, Catch::Matchers::WithinAbs(lost(other(target)), 1e-12));
+  }
+}
+
 TEST_CASE("All ways are tried with every kind of autoencoder, none with a model that knows nothing",
           "[add_concat]") {
   ItemSplit split{small_items(), {}};
@@ -330,7 +377,7 @@ TEST_CASE("All ways are tried with every kind of autoencoder, none with a model 
     hooked::SparseAutoencoderOptions options{.d_in = 16, .d_sae = 24, .architecture = architecture};
     if (architecture == Architecture::topk) options.k = 3;
     const std::vector<Way> all = ways(learnt().body, SparseAutoencoder<float>(options, {4}));
-    CHECK(all.size() == 12);
+    CHECK(all.size() == 14);
     for (const Way& way : all) {
       INFO(way.name);
       // A search may find nothing to take off; the others always try something.

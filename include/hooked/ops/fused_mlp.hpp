@@ -26,8 +26,10 @@ inline Index rows_of_mlp_block(Index width, Index rows) {
   constexpr Index kNumbers = Index{1} << 17, kFewest = 48;
   return std::min(rows, std::max(kFewest, kNumbers / std::max<Index>(1, width)));
 }
-// So many blocks at a time meet the weights, which each time must be fetched and packed.
-inline constexpr Index kMlpBlocks = 3;
+// So many blocks at a time meet the weights, which each time must be fetched and packed; of double
+// more would go to the heap (EIGEN_STACK_ALLOCATION_LIMIT).
+template <Scalar T>
+inline constexpr Index kMlpBlocks = sizeof(T) == sizeof(float) ? 3 : 1;
 
 template <class T>
 MatrixMap<T> mlp_block(T* data, Index n, Index width) {
@@ -46,7 +48,7 @@ template <Scalar T>
   const auto X = x.matrix();
   const auto Out = out.matrix(), Pre = pre.matrix();
   const Index width = W_in.size(1);
-  const Index at_once = std::min(X.rows(), kMlpBlocks * rows_of_mlp_block(width, X.rows()));
+  const Index at_once = std::min(X.rows(), kMlpBlocks<T> * rows_of_mlp_block(width, X.rows()));
   HOOKED_SCRATCH(T, post, at_once * width);
   for (Index r = 0; r < X.rows(); r += at_once) {
     const Index n = std::min(at_once, X.rows() - r);
@@ -66,7 +68,7 @@ template <Scalar T>
                                           Acc<T> db_out) {
   const auto X = x.matrix(), Pre = pre.matrix(), dOut = dout.matrix();
   const Index width = W_in.size(1), block_rows = rows_of_mlp_block(width, X.rows());
-  const Index at_once = std::min(X.rows(), kMlpBlocks * block_rows);
+  const Index at_once = std::min(X.rows(), kMlpBlocks<T> * block_rows);
   HOOKED_SCRATCH(T, post, block_rows * width);
   HOOKED_SCRATCH(T, dpre, at_once * width);
   const Acc<T> dx_rows = dx.reshape({X.rows(), X.cols()});

@@ -14,13 +14,14 @@ struct Linear {
   static constexpr int row_inputs = 1;
   struct Args {
     bool transposed = false;  ///< W is kept as [out, in], as a tied unembedding's is
-    /// Many numbers of x may be zero: it changes the time and no bit. Not where W is transposed.
+    /// Many numbers of x may be zero: it changes the time and no bit. Refused where W is transposed.
     bool sparse = false;
   };
 
   /// x [..., in], W [in, out], b [out] -> [..., out]
   static Shape shape(const Args& args, const Shape& x, const Shape& W, const Shape& b) {
     const int in = args.transposed ? 1 : 0, out = 1 - in;
+    if (args.transposed && args.sparse) fail<Error>("linear: sparse is not for a transposed W");
     if (x.rank() < 1 || W.rank() != 2 || x[-1] != W[in]) {
       fail<ShapeError>("linear: x is ", x, ", W is ", W, args.transposed ? ", transposed" : "",
                        ": x has ", x.rank() < 1 ? 0 : x[-1], " columns but W has ",

@@ -12,6 +12,7 @@
 
 #include "hooked/autograd/op_table.hpp"
 #include "hooked/autograd/tape.hpp"
+#include "hooked/autograd/variable.hpp"
 #include "hooked/core/random.hpp"
 #include "hooked/core/tensor.hpp"
 #include "hooked/ops/op.hpp"
