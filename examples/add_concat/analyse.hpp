@@ -135,6 +135,7 @@ inline Report analyse(const EncoderDecoder<float>& body, const SparseAutoencoder
   const PerTask<Features> found = searched(at.on_learnt);
   const std::vector<Way> ways = all_ways(at, found);
   post_hoc_claim(ways, report);
+  aim_claim(ways, report);
   compare_ways(ways, report);
   hidden_or_gone(at, found, report);
   dependences(at, report);

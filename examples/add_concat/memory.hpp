@@ -48,8 +48,9 @@ inline Tensor<double> shares_on(const SparseAutoencoder<float>& sae, const Tenso
   return shares;
 }
 
-/// Features that are on for the target, and in at most `most` of the other task's questions.
-inline Features on_for(const PerTask<Tensor<double>>& shares, Task target, double most) {
+/// Features that are on in any question of the target, and in at most the share `most` of the other
+/// task's.
+inline Features exclusive_to(const PerTask<Tensor<double>>& shares, Task target, double most) {
   Features features;
   for (Index j = 0; j < shares.add.numel(); ++j) {
     if (shares[target](j) > 0 && shares[other(target)](j) <= most) features.push_back(j);
@@ -57,8 +58,10 @@ inline Features on_for(const PerTask<Tensor<double>>& shares, Task target, doubl
   return features;
 }
 
-/// Of an autoencoder of the memory: for each task what goes with all features that are on for it,
-/// and in `learnt` for hardly any question of the other. A point for each meaning of "hardly any".
+/// Of an autoencoder of the memory: for each task what ablating all features removes that are, in
+/// the memory of the training items, exclusive to it, or nearly. A point for each share of the
+/// other task's questions in which they may be on; sets only grow with it, so those of a size are
+/// equal.
 inline PerTask<std::vector<Removal>> points_of_memory(const Reading& at,
                                                       const SparseAutoencoder<float>& sae,
                                                       const PerTask<Tensor<float>>& learnt) {
@@ -68,11 +71,11 @@ inline PerTask<std::vector<Removal>> points_of_memory(const Reading& at,
   PerTask<std::vector<Removal>> points;
   for (const Task target : kTasks) {
     for (const double most : kHardlyAny) {
-      const Features features = on_for(shares, target, most);
+      const Features features = exclusive_to(shares, target, most);
       const auto count = static_cast<Index>(features.size());
       if (!points[target].empty() && points[target].back().features == count) continue;
       const PerTask<double> after =
-          with_hook(at.body, at.validation, hooked::ablate_features(kMemory, sae, features));
+          accuracies(at.body, at.validation, {hooked::ablate_features(kMemory, sae, features)});
       points[target].push_back(
           removal(at.validation, target, [&](Task task) { return after[task]; }));
       points[target].back().setting = most;

@@ -44,6 +44,16 @@ inline hooked::Hook<float> without_embedded_operation(const EncoderDecoder<float
           }};
 }
 
+/// The body with one operation's embedding in place of which stands the mean of both: the other
+/// task is read as before.
+inline EncoderDecoder<float> without_embedding_of(const EncoderDecoder<float>& body, Task task) {
+  EncoderDecoder<float> blind = body;
+  auto W_E = blind["encoder.embed.W_E"].matrix();
+  const Eigen::RowVectorXf mean = 0.5f * (W_E.row(kAdd) + W_E.row(kConcatenate));
+  W_E.row(task == Task::add ? kAdd : kConcatenate) = mean;
+  return blind;
+}
+
 /// No token of the decoder attends to the prompt's third, the operation: its scores are -infinity.
 inline hooked::Hook<float> without_attention_to_operation() {
   return {"decoder.*.cross_attn.hook_attn_scores",
@@ -53,12 +63,12 @@ inline hooked::Hook<float> without_attention_to_operation() {
           }};
 }
 
-/// The accuracy that a hook leaves of each task, by runs of the model over the items of `of`.
-inline PerTask<double> with_hook(const EncoderDecoder<float>& body,
-                                 const PerTask<DecoderOutputs>& of,
-                                 const hooked::Hook<float>& hook) {
+/// The accuracy that a body with hooks has in each task, by runs over the items of `of`.
+inline PerTask<double> accuracies(const EncoderDecoder<float>& body,
+                                  const PerTask<DecoderOutputs>& of,
+                                  const std::vector<hooked::Hook<float>>& hooks = {}) {
   const auto one = [&](const DecoderOutputs& o) {
-    return DecoderOutputs(body, o.items(), o.threads(), {hook}).clean().accuracy();
+    return DecoderOutputs(body, o.items(), o.threads(), hooks).clean().accuracy();
   };
   return {one(of.add), one(of.concatenate)};
 }
