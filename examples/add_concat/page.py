@@ -41,6 +41,8 @@ ALL = PROBES.replace("probes", "all validation items")
 SHARED = "features among the five most important of both tasks"
 CHEAP = ": addition, concatenation removed for at most 2%"
 MEMORY = "TopK of the memory"
+UNTRAINED_MEMORY = f"untrained {MEMORY}"
+BLIND = "embedding of the one operation"
 FEATURES_FOR_CHEAP = ": features ablated for at most 2%"
 WAYS = {"Removed for at most 2% of the other task": CHEAP,
         "Removed for at most 15% of the other task": CHEAP.replace("2%", "15%")}
@@ -127,12 +129,14 @@ All tolerances of one run, accuracy that is lost in percent:
 $tolerances
 ## The most that can be removed
 
-Features are chosen by training items alone and judged by all validation items: those of the joint
+Ways to remove a task: features of the joint
 autoencoder, by importance and tolerance, by a greedy search by attribution, or at random; and those of
 autoencoders that learn after the fact, of the finished model. "Of the memory" is one of what the encoder hands
-to the decoder, [question, prompt token, d_model]: all features are ablated that are on in the training
-questions of the one task, and in at most 0, 0.1 or 1% of those of the other. Three rivals need no features: they
-take out the direction between the tasks' mean h, that between the embeddings of + and C, or the attention to them.
+to the decoder, [question, prompt token, d_model], with one feature a token: all are ablated that are on in the
+training questions of the one task, and in at most 0, 0.1 or 1% of those of the other. Four rivals need no
+features: they take out the direction between the tasks' mean h, that between the embeddings of + and C, or the
+attention to them, or read one of both as their mean. Features are chosen by training items, all is judged by the
+validation items, and so is which of a way's points is best. 0 is also where no point of a way is so cheap.
 
 $ways
 
@@ -234,12 +238,12 @@ def ways_of(runs):
 
 
 def knowing_ways(runs):
-    """All but those that are there to be compared with."""
-    return [way for way in ways_of(runs) if not re.search("random|untrained", way)]
+    """Those by features that have learnt something: neither null models nor rivals."""
+    return [way for way in ways_of(runs) if not re.search("random|untrained|operation", way)]
 
 
 def best_way(runs, place):
-    """The way that removes most of a task for 2% of the other, by the median over runs."""
+    """Of these the one that removes most of a task for 2% of the other, by the median over runs."""
     return max(knowing_ways(runs), key=lambda way: statistics.median(
         run.value(way + CHEAP, place) or 0 for run in runs))
 
@@ -297,11 +301,14 @@ def findings(groups):
     """What was asked, found and not found, and why, over all runs."""
     runs, first = [run for of in groups for run in of], groups[0]
     every = lambda name, place=0: spread([run.value(name, place) for run in runs])
-    of_h = [way for way in knowing_ways(first) if way != MEMORY]
+    of_h = [way for way in ways_of(first) if way not in (MEMORY, UNTRAINED_MEMORY, BLIND)]
     most = lambda place: max(
         ((run.value(way + CHEAP, place) or 0, way) for run in runs for way in of_h))
     (add, way), (concatenation, other_way) = most(0), most(1)
     cheap = lambda way, place: every(way + CHEAP, place)
+    features = lambda way, place: every(way + FEATURES_FOR_CHEAP, place)
+    by_chance = sum(of["measured"][place] >= (run.value(ALL, place) or 0) for run in runs for place in (0, 1)
+                    for of in run.claims[ALL]["nulls"] if of["model"] == "random features")
     aimed = [run for run in runs if all((run.value(MEMORY + CHEAP, place) or 0) >= AIM for place in (0, 1))]
     by_operation = sum(run.value(CLASSES) for run in runs)
     of_all = sum(sum(run.claims[CLASSES]["measured"]) for run in runs)
@@ -316,7 +323,7 @@ def findings(groups):
     overview = by_group(groups, {
         "seeds": lambda of: str(len(of)), "exact answers": (EXACT,), "features on": (ON, 1),
         "study's ablation, probes": (PROBES,), "all unseen questions": (ALL,),
-        "best way for 2%": lambda of: "; ".join(
+        "best features for 2%": lambda of: "; ".join(
             over(of, best_way(of, place) + CHEAP, place) for place in range(2)),
         "claims that hold, of those that discriminate": lambda of: spread(
             [sum(holds(run, name) for name in counting(of)) for run in of]) + f" of {len(counting(of))}"})
@@ -326,16 +333,18 @@ def findings(groups):
         "{said(first, PROBES)}". Does that hold for all questions that were not learnt from, and not for features
         that know nothing? Can any way take {AIM}% of one task for 2% of the other?"""), filled(f"""
         **Found.** The model learns both tasks, as the study's does, with few features on where lambda is above
-        0. In percent; "a; b" is addition removed for at most 15% of concatenation, and concatenation for at most
-        15% of addition; the last column but one is for at most 2%, by the best of {len(knowing_ways(first))} ways
-        (the median over seeds):"""), overview, filled(f"""
-        One step earlier, in the *memory*, which the encoder hands to the decoder, {AIM}% of either task go for at
-        most 2% of the other in {len(aimed)} of {len(runs)} runs: with the features of a TopK autoencoder ablated
-        that are on in hardly any question of the other task ({every(MEMORY + FEATURES_FOR_CHEAP, 0)} of addition,
-        {every(MEMORY + FEATURES_FOR_CHEAP, 1)} of concatenation), {cheap(MEMORY, 0)}% of addition go and
-        {cheap(MEMORY, 1)}% of concatenation. That they cost little is how they are chosen; that the task goes is not: chosen in the same way,
-        features of an untrained autoencoder take {cheap("untrained " + MEMORY, 0)}% of addition, though
-        {cheap("untrained " + MEMORY, 1)}% of concatenation, which hangs on little."""), filled(f"""
+        0 or only the largest are kept. In percent; "a; b" is addition removed for at most 15% of concatenation, and concatenation for at most
+        15% of addition; the last column but one is for at most 2%, by the best of {len(knowing_ways(first))} ways to
+        choose features (the median over seeds):"""), overview, filled(f"""
+        In the *memory*, which the encoder hands to the decoder, each task can be taken by itself: {AIM}% or more of
+        either, for at most 2% of the other, in {len(aimed)} of {len(runs)} runs. There a TopK autoencoder that has
+        one feature a token is trained, and features are ablated that are on in hardly any training question of
+        the other task, {features(MEMORY, 0)} for addition and {features(MEMORY, 1)} for concatenation: then
+        {cheap(MEMORY, 0)}% and {cheap(MEMORY, 1)}% go. That they cost little follows from how they are chosen; that
+        few of them are enough does not: of an untrained autoencoder {features(UNTRAINED_MEMORY, 0)} and
+        {features(UNTRAINED_MEMORY, 1)} are chosen in the same way, and take {cheap(UNTRAINED_MEMORY, 0)}% and
+        {cheap(UNTRAINED_MEMORY, 1)}%. What they take is what tells the tasks apart, rather than an ability: to read
+        one operation as the mean of both takes {cheap(BLIND, 0)}% and {cheap(BLIND, 1)}%."""), filled(f"""
         **What did not hold.** On the study's probes features of the trained autoencoder take {STUDY_REMOVES}%
         or more of addition in {of_runs(PROBES, 0)} runs and of concatenation in {of_runs(PROBES, 1)}; on all
         unseen questions in {of_runs(ALL, 0)} and {of_runs(ALL, 1)}. Probes flatter: over all runs, features of
@@ -343,14 +352,14 @@ def findings(groups):
         {null(runs, PROBES, UNTRAINED_SAE, 1)}% of concatenation on them. For at most 2% of the other task the
         most that goes in h in any run is {number(add)}% of addition ("{way}") and {number(concatenation)}% of concatenation
         ("{other_way}")."""), filled(f"""
-        **Why.** Features say tokens rather than tasks: of {of_all:.0f} features that are on in all runs together
+        **Why.** Features say tokens rather than tasks: of {of_all:.0f} features that are on, summed over runs,
         {by_operation:.0f} have most of their variance from the operation, while the answer's first token alone
-        explains {every(ANSWER)}% of a feature's. And what goes is hidden rather than gone: after 100 steps of
-        training with the features still ablated, additions are back from {back(0, 1)}% to {back(0, 2)}%,
+        explains {every(ANSWER)}% of a feature's. And what a search takes in h comes back fast: after 100 steps
+        of training with the features still ablated, additions are back from {back(0, 1)}% to {back(0, 2)}%,
         concatenations from {back(1, 1)}% to {back(1, 2)}%; an untrained model learns {back(0, 4)}% and
         {back(1, 4)}% in these."""), filled("""
         **So.** One step before the logits, where the study's autoencoder stands, there is little left of the
-        operation to ablate; in the memory it is a token of its own, and a few features say it. And what some 90 probes say needs all questions and a null model beside it.""")])
+        operation to ablate; in the memory a few features still tell the tasks apart. And what some 90 probes say needs all questions and a null model beside it.""")])
 
 
 def claims_table(groups):

@@ -31,6 +31,15 @@ Items small_items() {
   return items;
 }
 
+/// They are learnt from, and tested are those of numbers below 8.
+ItemSplit small_split() {
+  ItemSplit split{small_items(), {}};
+  for (const Item& item : all_items()) {
+    if (item.i < 8 && item.j < 8) split.validation.push_back(item);
+  }
+  return split;
+}
+
 /// A model that answers some of them, and an autoencoder that knows nothing.
 struct Learnt {
   EncoderDecoder<float> body{{.d_model = 16, .n_heads = 2, .d_vocab = kVocabulary, .n_ctx = 8},
@@ -337,7 +346,7 @@ TEST_CASE("Features of the memory that are on for one task are ablated where the
   CHECK(exclusive_to(shares, Task::add, 0.5) == Features{0});
   CHECK(exclusive_to(shares, Task::concatenate, 0.0) == Features{1});
 
-  const Reading at(learnt().body, learnt().sae, {small_items(), small_items()}, 1e-3, 1);
+  const Reading at(learnt().body, learnt().sae, small_split(), 1e-3, 1);
   const PerTask<Tensor<float>> memory = learnt_memory(at);
   CHECK(memory.add.shape() == hooked::Shape{36 * kPromptTokens, 16});
   const PerTask<Tensor<double>> on{shares_on(at.sae, memory.add, 1),
@@ -363,12 +372,8 @@ TEST_CASE("Features of the memory that are on for one task are ablated where the
 
 TEST_CASE("All ways are tried with every kind of autoencoder, none with a model that knows nothing",
           "[add_concat]") {
-  ItemSplit split{small_items(), {}};
-  for (const Item& item : all_items()) {
-    if (item.i < 8 && item.j < 8) split.validation.push_back(item);
-  }
   const auto ways = [&](const EncoderDecoder<float>& body, const SparseAutoencoder<float>& sae) {
-    const Reading at(body, sae, split, 1e-3, 1);
+    const Reading at(body, sae, small_split(), 1e-3, 1);
     return all_ways(at, searched(at.on_learnt));
   };
   using Architecture = hooked::SaeArchitecture;

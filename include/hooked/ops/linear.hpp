@@ -14,7 +14,8 @@ struct Linear {
   static constexpr int row_inputs = 1;
   struct Args {
     bool transposed = false;  ///< W is kept as [out, in], as a tied unembedding's is
-    /// Many numbers of x may be zero: it changes the time and no bit. Refused where W is transposed.
+    /// Many numbers of x may be zero: it changes the time and no bit. Refused where W is
+    /// transposed.
     bool sparse = false;
   };
 
