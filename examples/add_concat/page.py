@@ -347,7 +347,8 @@ def findings(groups):
         one operation as the mean of both takes {cheap(BLIND, 0)}% and {cheap(BLIND, 1)}%."""), filled(f"""
         **What did not hold.** On the study's probes features of the trained autoencoder take {STUDY_REMOVES}%
         or more of addition in {of_runs(PROBES, 0)} runs and of concatenation in {of_runs(PROBES, 1)}; on all
-        unseen questions in {of_runs(ALL, 0)} and {of_runs(ALL, 1)}. Probes flatter: over all runs, features of
+        unseen questions in {of_runs(ALL, 0)} and {of_runs(ALL, 1)}, where as many random features take
+        as much or more in {by_chance} of {2 * len(runs)} cases. Probes flatter: over all runs, features of
         an untrained autoencoder take {null(runs, PROBES, UNTRAINED_SAE, 0)}% of addition and
         {null(runs, PROBES, UNTRAINED_SAE, 1)}% of concatenation on them. For at most 2% of the other task the
         most that goes in h in any run is {number(add)}% of addition ("{way}") and {number(concatenation)}% of concatenation
