@@ -23,10 +23,15 @@ Tensor<T> some_numbers(const Shape& shape, double share) {
 TEMPLATE_TEST_CASE("leaving zeros out of a product changes no bit", "", float, double) {
   using T = TestType;
   const double share = GENERATE(0.0, 0.03, 0.3, 1.0);
-  const Index rows = GENERATE(1, 70, detail::kBlockRows + 7);
-  const Index depth = GENERATE(5, 2 * detail::kBlockDepth + 1);
-  const Index columns =
-      GENERATE(1, kPacket<T> + 1, 2 * kPacket<T> + 1, 2 * kTileColumns<T>, kTileColumns<T> - 1);
+  // One block and more of each, and strips of every width.
+  static constexpr Index kRows = detail::kBlockRows + 7, kDepth = 2 * detail::kBlockDepth + 1;
+  const auto [rows, depth, columns] =
+      GENERATE(table<Index, Index, Index>({{1, 5, 1},
+                                           {70, kDepth, kPacket<T> + 1},
+                                           {kRows, 5, 2 * kPacket<T> + 1},
+                                           {70, 5, kTileColumns<T> - 1},
+                                           {1, kDepth, kTileColumns<T> - 1},
+                                           {kRows, kDepth, 2 * kTileColumns<T>}}));
   INFO(share << " of " << rows << " x " << depth << " x " << columns);
   const Tensor<T> a = some_numbers<T>({rows, depth}, share), turned(a.transpose());
   const Tensor<T> b = random_tensor<T>({depth, columns}, 3), bias = random_tensor<T>({columns}, 4);
