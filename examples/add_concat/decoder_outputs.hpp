@@ -130,9 +130,10 @@ class DecoderOutputs {
       const Tensor<float> z = logits(changed(first, begin(parts.end(p))));
       const auto lines = z.matrix();
       for (Index item = parts.begin(p); item < parts.end(p); ++item) {
-        const auto is_said = [&](Index row) {
+        const auto is_said = [&](Index row) {  // of equal tokens the first is
           const auto line = lines.row(row - first);
-          return line(labels_[static_cast<std::size_t>(row)]) == line.maxCoeff();
+          const Token label = labels_[static_cast<std::size_t>(row)];
+          return line(label) == line.maxCoeff() && (line.head(label).array() < line(label)).all();
         };
         Index row = begin(item);
         while (row < begin(item + 1) && is_said(row)) ++row;

@@ -34,6 +34,12 @@ Removal removal(const PerTask<DecoderOutputs>& of, Task target, const After& aft
   return {.removed = lost(target), .cost = lost(other(target))};
 }
 
+/// The same where both accuracies are known already.
+inline Removal removal(const PerTask<DecoderOutputs>& of, Task target,
+                       const PerTask<double>& after) {
+  return removal(of, target, [&](Task task) { return after[task]; });
+}
+
 /// Points that no other beats in both: none has removed at least as much for at most the cost, and
 /// one of the two better. By rising cost; of equal ones the first.
 inline std::vector<Removal> pareto_front(std::vector<Removal> points) {

@@ -76,8 +76,7 @@ inline PerTask<std::vector<Removal>> points_of_memory(const Reading& at,
       if (!points[target].empty() && points[target].back().features == count) continue;
       const PerTask<double> after =
           accuracies(at.body, at.validation, {hooked::ablate_features(kMemory, sae, features)});
-      points[target].push_back(
-          removal(at.validation, target, [&](Task task) { return after[task]; }));
+      points[target].push_back(removal(at.validation, target, after));
       points[target].back().setting = most;
       points[target].back().features = count;
     }

@@ -44,8 +44,8 @@ inline hooked::Hook<float> without_embedded_operation(const EncoderDecoder<float
           }};
 }
 
-/// The body with one operation's embedding in place of which stands the mean of both: the other
-/// task is read as before.
+/// The body in which the mean of both operations' embeddings stands in place of the task's: the
+/// other task is read as before.
 inline EncoderDecoder<float> without_embedding_of(const EncoderDecoder<float>& body, Task task) {
   EncoderDecoder<float> blind = body;
   auto W_E = blind["encoder.embed.W_E"].matrix();

@@ -52,7 +52,8 @@ inline void sparsity(const Reading& at, Report& report) {
   const std::vector<double> shares{
       percent(share_on(features_of(at.sae, sample))),
       percent((share_on(at.on_validation.f.add) + share_on(at.on_validation.f.concatenate)) / 2.0)};
-  if (at.lambda == 0.0) {
+  const bool is_studied = at.sae.options().architecture == hooked::SaeArchitecture::standard;
+  if (is_studied && at.lambda == 0.0) {
     on.study_says = {97, nullptr};
     report.add(judge(std::move(on), shares, {{{90.0, 100.0}, {50.0, 100.0}}, {}}));
   } else if (at.lambda == 0.01) {

@@ -107,6 +107,15 @@ TEST_CASE("Answers of cached outputs are those of greedy decoding, ablated or no
   CHECK(in_turn.right != ablated.right);
 }
 
+TEST_CASE("Of tokens that are as likely the first is said", "[add_concat]") {
+  EncoderDecoder<float> body(learnt().body);
+  body["unembed.W_U"].fill(0.0f);
+  body["unembed.b_U"].fill(0.0f);
+  const DecoderOutputs of(body, small_items());
+  CHECK(of.clean().right == decoded(body, of.items()));
+  CHECK(of.clean().accuracy() == 0.0);
+}
+
 TEST_CASE("Importance is the library's", "[add_concat]") {
   const auto& [body, sae] = learnt();
   const DecoderOutputs of(body, small_items());

@@ -94,6 +94,8 @@ TEST_CASE("linear is x W + b") {
   CHECK(wrong(r.d[0], {2, 2}, {10, 100, 20, 200}) == "");
   CHECK(wrong(r.d[1], {2, 1}, {7, 10}) == "");
   CHECK(wrong(r.d[2], {1}, {3}) == "");
+  CHECK_THROWS_WITH(Linear::shape({.transposed = true, .sparse = true}, {2, 2}, {1, 2}, {1}),
+                    "linear: sparse is not for a transposed W");
 }
 
 TEST_CASE("head_linear gives every head its own matrix, sum_heads adds them up") {
