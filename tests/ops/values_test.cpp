@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "hooked/autograd/record.hpp"
+#include "hooked/core/random.hpp"
 #include "hooked/testing/bits.hpp"
 
 using namespace hooked;
@@ -94,8 +95,22 @@ TEST_CASE("linear is x W + b") {
   CHECK(wrong(r.d[0], {2, 2}, {10, 100, 20, 200}) == "");
   CHECK(wrong(r.d[1], {2, 1}, {7, 10}) == "");
   CHECK(wrong(r.d[2], {1}, {3}) == "");
-  CHECK_THROWS_WITH(Linear::shape({.transposed = true, .sparse = true}, {2, 2}, {1, 2}, {1}),
-                    "linear: sparse is not for a transposed W");
+}
+
+TEST_CASE("sparse_linear is linear, bit for bit, also where most of x is zero") {
+  Tensor<double> x({40, 170}), W({170, 9}), b({9});
+  Random random(Seed{0}, "sparse_linear");
+  for (Tensor<double>* tensor : {&x, &W, &b}) {
+    for_each_element(tensor->view(), [&](Index, double& v) { v = random.normal(); });
+  }
+  for_each_element(x.view(), [&](Index i, double& v) { v = i % 10 == 0 ? v : 0.0; });
+  std::vector<double> dy(40 * 9);
+  for (double& v : dy) v = random.normal();
+  const auto dense = run<Linear>({}, {x, W, b}, dy), sparse = run<SparseLinear>({}, {x, W, b}, dy);
+  CHECK(testing::bit_difference(sparse.y, dense.y) == "");
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(testing::bit_difference(sparse.d[i], dense.d[i]) == "");
+  }
 }
 
 TEST_CASE("head_linear gives every head its own matrix, sum_heads adds them up") {

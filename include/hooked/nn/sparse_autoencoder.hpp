@@ -39,6 +39,7 @@
 #include "hooked/ops/relu.hpp"
 #include "hooked/ops/scale.hpp"
 #include "hooked/ops/scale_columns.hpp"
+#include "hooked/ops/sparse_linear.hpp"
 #include "hooked/ops/where.hpp"
 
 namespace hooked {
@@ -87,8 +88,7 @@ class SparseAutoencoderNetwork {
   SparseCode<T> encode(Pass<T>& pass, Variable<T> x) const;
   /// f [..., d_sae] to f W_dec + b_dec, [..., d_in]. Fires hook_sae_recons.
   Variable<T> decode(Pass<T>& pass, Variable<T> acts) const {
-    return pass.at(hook_sae_recons,
-                   record<Linear>({.sparse = true}, acts, pass[W_dec], pass[b_dec]));
+    return pass.at(hook_sae_recons, record<SparseLinear>({}, acts, pass[W_dec], pass[b_dec]));
   }
   /// pre of rows x, but of gated; fires hook_sae_input and hook_sae_acts_pre. Throws ShapeError.
   Variable<T> pre(Pass<T>& pass, Variable<T> x) const;

@@ -14,15 +14,11 @@ struct Linear {
   static constexpr int row_inputs = 1;
   struct Args {
     bool transposed = false;  ///< W is kept as [out, in], as a tied unembedding's is
-    /// Many numbers of x may be zero: it changes the time and no bit. Refused where W is
-    /// transposed.
-    bool sparse = false;
   };
 
   /// x [..., in], W [in, out], b [out] -> [..., out]
   static Shape shape(const Args& args, const Shape& x, const Shape& W, const Shape& b) {
     const int in = args.transposed ? 1 : 0, out = 1 - in;
-    if (args.transposed && args.sparse) fail<Error>("linear: sparse is not for a transposed W");
     if (x.rank() < 1 || W.rank() != 2 || x[-1] != W[in]) {
       fail<ShapeError>("linear: x is ", x, ", W is ", W, args.transposed ? ", transposed" : "",
                        ": x has ", x.rank() < 1 ? 0 : x[-1], " columns but W has ",
@@ -40,8 +36,6 @@ struct Linear {
     const T* const bias = in_order("linear: b", b);
     if (args.transposed) {
       set_product(x.matrix(), W.matrix().transpose(), bias, y.matrix());
-    } else if (args.sparse) {
-      set_sparse_product(x.matrix(), W.matrix(), bias, y.matrix());
     } else {
       set_product(x.matrix(), W.matrix(), bias, y.matrix());
     }
@@ -55,11 +49,7 @@ struct Linear {
       dW.add_product(dy.matrix().transpose(), x.matrix());
     } else {
       dx.add_product(dy.matrix(), W.matrix().transpose());
-      if (args.sparse) {
-        dW.add_sparse_product(x.matrix().transpose(), dy.matrix());
-      } else {
-        dW.add_product(x.matrix().transpose(), dy.matrix());
-      }
+      dW.add_product(x.matrix().transpose(), dy.matrix());
     }
     db.add_column_sums(dy.matrix());
   }
@@ -68,7 +58,6 @@ struct Linear {
     return {{{}, {{3, 4}, {4, 5}, {5}}},
             {{}, {{2, 3, 1}, {1, 2}, {2}}},
             {{.transposed = true}, {{2, 3, 4}, {5, 4}, {5}}},
-            {{.sparse = true}, {{3, 4}, {4, 5}, {5}}},
             {{}, {{64, 128}, {128, 512}, {512}}}};
   }
 };

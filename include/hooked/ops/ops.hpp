@@ -48,6 +48,7 @@
 #include "hooked/ops/silu.hpp"
 #include "hooked/ops/soft_cap.hpp"
 #include "hooked/ops/softmax.hpp"
+#include "hooked/ops/sparse_linear.hpp"
 #include "hooked/ops/sqrt.hpp"
 #include "hooked/ops/squared_error.hpp"
 #include "hooked/ops/standardize.hpp"
@@ -73,11 +74,11 @@
                                   each(MatMul) each(Multiply) each(NumberOver) each(Power)        \
                                       each(Relu) each(RmsScale) each(Rotary) each(Scale)          \
                                           each(ScaleColumns) each(Shift) each(Sigmoid) each(Silu) \
-                                              each(SoftCap) each(Softmax) each(Sqrt)              \
-                                                  each(SquaredError) each(Standardize) each(Step) \
-                                                      each(Subtract) each(Sum) each(SumAxes)      \
-                                                          each(SumHeads) each(Tanh) each(Where)   \
-                                                              each(Window)
+                                              each(SoftCap) each(Softmax) each(SparseLinear)      \
+                                                  each(Sqrt) each(SquaredError) each(Standardize) \
+                                                      each(Step) each(Subtract) each(Sum)         \
+                                                          each(SumAxes) each(SumHeads) each(Tanh) \
+                                                              each(Where) each(Window)
 
 namespace hooked {
 

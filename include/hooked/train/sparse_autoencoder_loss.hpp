@@ -31,8 +31,8 @@
 #include "hooked/nn/sparse_autoencoder.hpp"
 #include "hooked/ops/keep_top_k.hpp"
 #include "hooked/ops/l1_norm.hpp"
-#include "hooked/ops/linear.hpp"
 #include "hooked/ops/relu.hpp"
+#include "hooked/ops/sparse_linear.hpp"
 #include "hooked/ops/squared_error.hpp"
 #include "hooked/ops/step.hpp"
 #include "hooked/ops/subtract.hpp"
@@ -120,8 +120,8 @@ struct SparseAutoencoderLoss {
         return plus(loss, dead, [&] { return of_dead(network, pass, code, x, recons); });
       case SaeArchitecture::gated: {
         const auto open = record<Relu>({}, code.gate);
-        const auto by_gate = record<Linear>({.sparse = true}, open, pass[network.W_dec].detach(),
-                                            pass[network.b_dec].detach());
+        const auto by_gate = record<SparseLinear>({}, open, pass[network.W_dec].detach(),
+                                                  pass[network.b_dec].detach());
         loss = loss + mse * record<SquaredError>({}, by_gate, x);
         return plus(loss, sparsity, [&] { return record<L1Norm>({}, open); });
       }
