@@ -4,7 +4,8 @@ headers, each of which includes those before it: behind what it includes anyway 
 and only if it compiles alone. As few chains as cover all headers are a matching (Dilworth): each
 header stands before at most one that includes it, the largest ones being placed first.
 
-    header_chains.py ROOT FOLDER   writes FOLDER/N.cpp for the headers in ROOT/hooked, names the files
+    header_chains.py ROOT FOLDER   writes FOLDER/N.cpp for the headers in ROOT/hooked, names the files;
+                                   eigen_N.cpp where already the first of them includes <Eigen/Core>
     header_chains.py --self-test   sees that chains cover all headers and hide nothing
 """
 
@@ -66,12 +67,17 @@ def chains(direct):
 
 def write(root, folder):
     """The files, written where they are not what they should be."""
-    direct = {path.relative_to(root).as_posix(): includes(path.read_text(encoding="utf-8"))
-              for path in sorted(root.glob("hooked/**/*.hpp"))}
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+             for path in sorted(root.glob("hooked/**/*.hpp"))}
+    direct = {header: includes(text) for header, text in texts.items()}
+    included = closures(direct)
+    with_eigen = {h for h, text in texts.items() if re.search(r"^#include <Eigen/Core>", text, re.M)}
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, chain in enumerate(chains(direct)):
-        file, text = folder / f"{number}.cpp", "".join(f'#include "{h}"\n' for h in chain)
+        eigen = "eigen_" if with_eigen & {chain[0], *included[chain[0]]} else ""
+        file = folder / f"{eigen}{number}.cpp"
+        text = "".join(f'#include "{h}"\n' for h in chain)
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
         files.append(file.as_posix())
