@@ -65,18 +65,22 @@ def chains(direct):
     return found
 
 
+def with_eigen(texts, included):
+    """Headers that include <Eigen/Core>, themselves or through others."""
+    directly = {h for h, text in texts.items() if re.search(r"^#include <Eigen/Core>", text, re.M)}
+    return {h for h in texts if directly & {h, *included[h]}}
+
+
 def write(root, folder):
     """The files, written where they are not what they should be."""
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
              for path in sorted(root.glob("hooked/**/*.hpp"))}
     direct = {header: includes(text) for header, text in texts.items()}
-    included = closures(direct)
-    with_eigen = {h for h, text in texts.items() if re.search(r"^#include <Eigen/Core>", text, re.M)}
+    eigen = with_eigen(texts, closures(direct))
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, chain in enumerate(chains(direct)):
-        eigen = "eigen_" if with_eigen & {chain[0], *included[chain[0]]} else ""
-        file = folder / f"{eigen}{number}.cpp"
+        file = folder / f"{'eigen_' if chain[0] in eigen else ''}{number}.cpp"
         text = "".join(f'#include "{h}"\n' for h in chain)
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
@@ -94,6 +98,8 @@ def self_test():
     assert sorted(sum(found, [])) == sorted(direct), found
     assert all(set(chain[:i]) <= included[h] for chain in found for i, h in enumerate(chain)), found
     assert len(found) == 3, found  # of c, d and f none includes another
+    texts = dict.fromkeys(direct, "// #include <Eigen/Core>\n") | {"b": "#include <Eigen/Core>\n"}
+    assert with_eigen(texts, included) == {"b", "d", "e"}, with_eigen(texts, included)
     print("chains cover all headers and hide nothing")
 
 

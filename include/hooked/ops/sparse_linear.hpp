@@ -1,6 +1,6 @@
 // sparse_linear: y = x W + b where many numbers of x may be zero, as features of a sparse
-// autoencoder are: bit for bit what linear gives, in less time (core/sparse_product.hpp). Backward:
-// dx = dy W^T, dW = x^T dy, db = sum over rows of dy.
+// autoencoder are: bit for bit what linear gives where W and dy are finite, in less time
+// (core/sparse_product.hpp). Backward: dx = dy W^T, dW = x^T dy, db = sum over rows of dy.
 #pragma once
 
 #include "hooked/ops/linear.hpp"
