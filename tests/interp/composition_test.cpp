@@ -71,12 +71,12 @@ TEST_CASE("Heads that read another's directions compose wholly, and others not a
 }
 
 TEST_CASE("By chance heads compose as the root of 1 / d_model, whatever d_head is") {
-  for (const Index d_head : {1, 4, 20}) {
+  for (const Index d_head : {1, 4, 12}) {
     const Index pairs = d_head == 1 ? 2000 : 500;  // one number varies more than the norm of many
-    const auto scores = random_composition_scores(16, d_head, pairs, Seed{1});
+    const auto scores = random_composition_scores(8, d_head, pairs, Seed{1});
     CHECK(scores.shape() == Shape{pairs});
     CAPTURE(d_head);
-    CHECK(mean(scores * scores).item() == Approx(1.0 / 16).epsilon(0.1));
+    CHECK(mean(scores * scores).item() == Approx(1.0 / 8).epsilon(0.1));
   }
   const auto once = random_composition_scores(8, 4), again = random_composition_scores(8, 4);
   CHECK(once.shape() == Shape{100});
