@@ -1,4 +1,5 @@
 // Products and column sums.
+#include "hooked/core/masked_product.hpp"
 #include "hooked/core/product.hpp"
 #include "hooked/core/sparse_product.hpp"
 
@@ -11,6 +12,8 @@ namespace hooked {
                                 Index, Index);                                                   \
   template void detail::sparse_product(Strided<const T>, Strided<const T>, const TileTarget<T>&, \
                                        Index, Index, Index);                                     \
+  template void masked_product<T>(MatrixMap<const T>, MatrixMap<const T>, MatrixMap<const T>,    \
+                                  bool, MatrixMap<T>);                                           \
   template void column_sums<T>(MatrixMap<const T>, bool, MatrixMap<T>);
 HOOKED_INSTANTIATE(float)
 HOOKED_INSTANTIATE(double)

@@ -48,6 +48,21 @@ TEMPLATE_TEST_CASE("leaving zeros out of a product changes no bit", "", float, d
   set_product(turned.matrix().transpose(), b.matrix(), dense.matrix());
   sparse_product(turned.matrix().transpose(), b.matrix(), false, sparse.matrix());
   CHECK(bit_difference(sparse, dense) == "");
+
+  // The other way round: the zeros are those of the second factor.
+  Tensor<T> c({columns, rows}), by_sparse({columns, rows});
+  set_product(b.matrix().transpose(), turned.matrix(), c.matrix());
+  product_by_sparse<T>(b.matrix(), turned.matrix(), false, by_sparse.matrix());
+  CHECK(bit_difference(by_sparse, c) == "");
+  add_product(b.matrix().transpose(), turned.matrix(), c.matrix());
+  product_by_sparse<T>(b.matrix(), turned.matrix(), true, by_sparse.matrix());
+  CHECK(bit_difference(by_sparse, c) == "");
+
+  // A second factor whose columns are contiguous.
+  const Tensor<T> b_turned(b.transpose());
+  set_product(a.matrix(), b_turned.matrix().transpose(), dense.matrix());
+  sparse_product(a.matrix(), b_turned.matrix().transpose(), false, sparse.matrix());
+  CHECK(bit_difference(sparse, dense) == "");
 }
 #endif
 

@@ -1,7 +1,9 @@
 // Each op on numbers that a reader can check by hand.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "catch.hpp"
 #include "hooked/autograd/record.hpp"
@@ -97,19 +99,32 @@ TEST_CASE("linear is x W + b") {
   CHECK(wrong(r.d[2], {1}, {3}) == "");
 }
 
-TEST_CASE("sparse_linear is linear, bit for bit, also where most of x is zero") {
-  Tensor<double> x({40, 170}), W({170, 9}), b({9});
+TEST_CASE("sparse_linear is linear, bit for bit, also where most of x or of dy is zero") {
   Random random(Seed{0}, "sparse_linear");
-  for (Tensor<double>* tensor : {&x, &W, &b}) {
-    for_each_element(tensor->view(), [&](Index, double& v) { v = random.normal(); });
-  }
-  for_each_element(x.view(), [&](Index i, double& v) { v = i % 10 == 0 ? v : 0.0; });
-  std::vector<double> dy(40 * 9);
-  for (double& v : dy) v = random.normal();
-  const auto dense = run<Linear>({}, {x, W, b}, dy), sparse = run<SparseLinear>({}, {x, W, b}, dy);
-  CHECK(testing::bit_difference(sparse.y, dense.y) == "");
-  for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(testing::bit_difference(sparse.d[i], dense.d[i]) == "");
+  const auto numbers = [&](const Shape& shape, Index one_in) {
+    Tensor<double> x(shape);
+    for_each_element(x.view(), [&](Index i, double& v) {
+      const double drawn = random.normal();
+      v = i % one_in == 0 ? drawn : 0.0;
+    });
+    return x;
+  };
+  // A decoder, whose x has zeros, and an encoder, whose dy has.
+  for (const bool decoder : {true, false}) {
+    const Index in = decoder ? 170 : 21, out = decoder ? 21 : 170;
+    const Tensor<double> x = numbers({40, in}, decoder ? 10 : 1), W = numbers({in, out}, 1),
+                         b = numbers({out}, 1), dy = numbers({40, out}, decoder ? 1 : 10);
+    const auto dense = run<Linear>({}, {x, W, b}, to_vector(dy)),
+               sparse = run<SparseLinear>({}, {x, W, b}, to_vector(dy)),
+               on = run<SparseLinear>({.where_on = true}, {x, W, b}, to_vector(dy));
+    CHECK(testing::bit_difference(sparse.y, dense.y) == "");
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK(testing::bit_difference(sparse.d[i], dense.d[i]) == "");
+    }
+    Tensor<double> wanted = dense.d[0];
+    for_each_element(wanted.view(), [&](Index i, double& v) { v *= x.data()[i] != 0.0; });
+    CHECK(wrong(on.d[0], {40, in}, to_vector(wanted)) == "");
+    CHECK(testing::bit_difference(on.d[1], dense.d[1]) == "");
   }
 }
 
@@ -309,6 +324,27 @@ TEST_CASE("keep_top_k keeps the k largest of a row, the first of equals, and NaN
         run<KeepTopK>({2}, {Tensor<double>({1, 4}, {other, other, 0, nan})}, {1, 1, 1, 1}).y;
     CHECK(y(0, 0) == other);
     CHECK(std::isnan(y(0, 3)));
+  }
+  // Longer rows, of few numbers that are often the same, against what sorting finds.
+  Random random(Seed{0}, "keep_top_k");
+  for (const Index k : {1, 3, 16, 50}) {
+    Tensor<double> row({1, 101});
+    for_each_element(row.view(), [&](Index i, double& v) {
+      v = i == 70 ? nan : static_cast<double>(random.below(40)) - 20;
+    });
+    std::vector<Index> order(101);
+    std::iota(order.begin(), order.end(), Index{0});
+    const auto size = [&](Index i) { return std::isnan(row(0, i)) ? kInf : row(0, i); };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index p, Index q) { return size(p) > size(q); });
+    Tensor<double> wanted(row.shape());
+    for (Index n = 0; n < k; ++n) {
+      const Index at = order[static_cast<std::size_t>(n)];
+      wanted(0, at) = row(0, at);
+    }
+    CAPTURE(k);
+    const auto y = run<KeepTopK>({k}, {row}, std::vector<double>(101, 1.0)).y;
+    CHECK(testing::bit_difference(y, wanted) == "");
   }
   const Tensor<double> x({2, 3});
   for (const Index k : {Index{0}, Index{-1}, Index{4}}) {

@@ -87,6 +87,17 @@ TEST_CASE("Sparse autoencoders of every kind give PyTorch's features, losses and
       CAPTURE(parameter);
       CHECK(close(Tensor<double>(pass.gradient(parameter)), numbers));
     }
+    // Where nobody looks, gradients of features that are off are left out, and nothing else.
+    Pass<double> plain(sae);
+    plain.begin({.gradients = true});
+    const auto rows_of = plain.tape().input(tensor(c["x"], {rows, d_in}));
+    plain.backward(sum(loss.losses(sae, plain, rows_of) *
+                       plain.tape().constant(tensor(c["cotangent"], {rows}))));
+    CHECK(close(plain.tape().gradient(rows_of), c["gradient_of_x"]));
+    for (const auto& [parameter, numbers] : c["gradients"].items()) {
+      CAPTURE(parameter);
+      CHECK(close(Tensor<double>(plain.gradient(parameter)), numbers));
+    }
     // Outside training: the same, but of batchtopk what is above its threshold.
     if (name == "batchtopk") {
       sae["threshold"].fill(0.4);

@@ -43,6 +43,17 @@ void pack_tiles(Strided<const T> a, Index rows, Index depth, T* to) {
   }
 }
 
+/// Copies rows k to k + d and columns j to j + n of b, whose rows or columns are contiguous, as d
+/// rows of `width`, beyond n zeros.
+template <Scalar T>
+void pack_strip(Strided<const T> b, Index k, Index d, Index j, Index n, T* to, Index width) {
+  if (b.column == 1) {
+    pack_rows([&](Index r) { return b.at(k + r, j); }, d, n, to, width);
+  } else {
+    pack_columns([&](Index r) { return b.at(k, j + r); }, n, d, to, width);
+  }
+}
+
 /// to = a b with sizes [rows, depth] and [depth, columns]; rows or columns of a are contiguous, and
 /// of b. The target is not part of a or b.
 template <Scalar T>
@@ -61,11 +72,7 @@ void product(Strided<const T> a, Strided<const T> b, const TileTarget<T>& to, In
       if (packs_a) pack_tiles(a.from(i, k), m, d, tiles_of_a);
       for (Index j = 0; j < columns; j += kTileColumns<T>) {
         const Index n = std::min(kTileColumns<T>, columns - j), width = whole_packets<T>(n);
-        if (b.column == 1) {
-          pack_rows([&](Index r) { return b.at(k + r, j); }, d, n, strip_of_b, width);
-        } else {
-          pack_columns([&](Index r) { return b.at(k, j + r); }, n, d, strip_of_b, width);
-        }
+        pack_strip(b, k, d, j, n, strip_of_b, width);
         if (!packs_a) {
           tile_product<T>(a.from(i, k), strip_of_b, width, sums.from(i, j), m, d, n);
           continue;

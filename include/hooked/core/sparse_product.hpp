@@ -1,7 +1,7 @@
-// Matrix products a b where many numbers of a may be zero, as features of a sparse autoencoder are:
-// what is zero is not multiplied. Each element is added up in the order and in the blocks of
-// core/product.hpp, and a zero would add nothing, so the bits are those of set_product and
-// add_product, if b is finite.
+// Matrix products a b where many numbers of a, or of b, may be zero, as features of a sparse
+// autoencoder are: what is zero is not multiplied. Each element is added up in the order and in the
+// blocks of core/product.hpp, and a zero would add nothing, so the bits are those of set_product
+// and add_product, if the other factor is finite.
 #pragma once
 
 #include <bit>
@@ -81,7 +81,7 @@ void sparse_strip(Rows row, const T* strip, const TileTarget<T>& to, Index rows,
 // lie in lines that follow each other.
 inline constexpr Index kTurned = 64;
 
-/// As product(); `to` does not scale, and rows of b are contiguous.
+/// As product(); `to` does not scale.
 template <Scalar T>
 void sparse_product(Strided<const T> a, Strided<const T> b, const TileTarget<T>& to, Index rows,
                     Index depth, Index columns) {
@@ -113,7 +113,7 @@ void sparse_product(Strided<const T> a, Strided<const T> b, const TileTarget<T>&
       }
       for (Index j = 0; j < columns; j += kTileColumns<T>) {
         const Index n = std::min(kTileColumns<T>, columns - j), width = whole_packets<T>(n);
-        pack_rows([&](Index c) { return b.at(k + c, j); }, d, n, strip, width);
+        pack_strip(b, k, d, j, n, strip, width);
         const TileTarget<T> here = sums.from(i, j);
         switch (width / kPacket<T>) {
           case 1:
@@ -166,7 +166,7 @@ bool is_sparse([[maybe_unused]] Strided<const T> a, [[maybe_unused]] Index rows,
 
 }  // namespace detail
 
-/// c = a b + bias, the same bias for every row; rows of b are contiguous.
+/// c = a b + bias, the same bias for every row.
 template <MatrixInMemory A, MatrixInMemory B, Scalar T = typename A::Scalar>
 void set_sparse_product(const A& a, const B& b, const std::type_identity_t<T>* bias,
                         MatrixMap<std::type_identity_t<T>> c) {
@@ -176,7 +176,7 @@ void set_sparse_product(const A& a, const B& b, const std::type_identity_t<T>* b
                             c.rows(), a.cols(), c.cols());
 }
 
-/// c = a b, or c += a b; rows of b are contiguous.
+/// c = a b, or c += a b, where many numbers of a may be zero.
 template <MatrixInMemory A, MatrixInMemory B, Scalar T = typename A::Scalar>
 void sparse_product(const A& a, const B& b, bool adds, MatrixMap<std::type_identity_t<T>> c) {
   const Strided<const T> numbers = detail::strided(a);
@@ -187,6 +187,22 @@ void sparse_product(const A& a, const B& b, bool adds, MatrixMap<std::type_ident
       numbers, detail::strided(b),
       {c.data(), c.outerStride(), adds ? c.data() : nullptr, adds ? c.outerStride() : 0}, c.rows(),
       a.cols(), c.cols());
+}
+
+/// c = a^T b, or c += a^T b, where many numbers of b may be zero; meanwhile c stands transposed.
+template <Scalar T>
+void product_by_sparse(MatrixMap<const T> a, MatrixMap<const T> b, bool adds, MatrixMap<T> c) {
+  const Strided<const T> numbers = detail::strided(b.transpose());
+  const Index rows = b.cols(), columns = a.cols();
+  if (!detail::is_sparse(numbers, rows, b.rows())) {
+    return adds ? add_product(a.transpose(), b, c) : set_product(a.transpose(), b, c);
+  }
+  HOOKED_SCRATCH(T, sums, rows * columns);
+  if (adds) transpose<T>({c.data(), c.outerStride(), 1}, columns, rows, sums, columns);
+  detail::sparse_product<T>(numbers, detail::strided(a),
+                            {sums, columns, adds ? sums : nullptr, adds ? columns : 0}, rows,
+                            b.rows(), columns);
+  transpose<T>({sums, columns, 1}, rows, columns, c.data(), c.outerStride());
 }
 
 }  // namespace hooked

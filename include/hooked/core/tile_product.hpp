@@ -198,6 +198,25 @@ void pack_columns(Rows from, Index count, Index width, T* to, Index padded) {
     }
   }
 }
+/// to(j, i) = from(i, j), whose rows are contiguous as those of `to` are, `to_row` apart.
+template <Scalar T>
+void transpose(Strided<const T> from, Index rows, Index columns, T* to, Index to_row) {
+  constexpr Index P = kPacket<T>;
+  Eigen::internal::PacketBlock<Packet<T>, P> block;
+  for (Index i = 0; i < rows; i += P) {
+    for (Index j = 0; j < columns; j += P) {
+      if (i + P <= rows && j + P <= columns) {
+        for (Index r = 0; r < P; ++r) block.packet[r] = load(from.at(i + r, j));
+        Eigen::internal::ptranspose(block);
+        for (Index c = 0; c < P; ++c) store<T>(to + (j + c) * to_row + i, block.packet[c]);
+        continue;
+      }
+      for (Index r = i; r < std::min(rows, i + P); ++r) {
+        for (Index c = j; c < std::min(columns, j + P); ++c) to[c * to_row + r] = *from.at(r, c);
+      }
+    }
+  }
+}
 #ifdef __GNUC__
 #pragma GCC diagnostic pop
 #endif

@@ -35,7 +35,6 @@
 #include "hooked/ops/add_bias.hpp"
 #include "hooked/ops/jump_relu.hpp"
 #include "hooked/ops/keep_top_k.hpp"
-#include "hooked/ops/linear.hpp"
 #include "hooked/ops/relu.hpp"
 #include "hooked/ops/scale.hpp"
 #include "hooked/ops/scale_columns.hpp"
@@ -80,15 +79,19 @@ class SparseAutoencoderNetwork {
 
   /// x'. Throws what encode throws.
   Variable<T> operator()(Pass<T>& pass, Variable<T> x) const {
-    return decode(pass, encode(pass, x).acts);
+    return decode(pass, encode(pass, x));
   }
   /// Fires hook_sae_input, hook_sae_acts_pre and hook_sae_acts_post, of gated hook_sae_gate_pre
   /// too. Throws ShapeError for rows that are not d_in long, ConfigError for a batchtopk that is
   /// not trained in this pass and has no threshold yet (estimate_threshold).
   SparseCode<T> encode(Pass<T>& pass, Variable<T> x) const;
   /// f [..., d_sae] to f W_dec + b_dec, [..., d_in]. Fires hook_sae_recons.
-  Variable<T> decode(Pass<T>& pass, Variable<T> acts) const {
-    return pass.at(hook_sae_recons, record<SparseLinear>({}, acts, pass[W_dec], pass[b_dec]));
+  Variable<T> decode(Pass<T>& pass, Variable<T> acts) const { return decode(pass, acts, false); }
+  /// The same of what encode gave. Of features that are off no gradient is computed, for encode has
+  /// no use for it, unless somebody looks at them; but of jumprelu, whose thresholds have.
+  Variable<T> decode(Pass<T>& pass, const SparseCode<T>& code) const {
+    return decode(pass, code.acts,
+                  !is(SaeArchitecture::jumprelu) && !pass.looks_at(hook_sae_acts_post));
   }
   /// pre of rows x, but of gated; fires hook_sae_input and hook_sae_acts_pre. Throws ShapeError.
   Variable<T> pre(Pass<T>& pass, Variable<T> x) const;
@@ -120,6 +123,10 @@ class SparseAutoencoderNetwork {
   bool is(SaeArchitecture architecture) const { return options_.architecture == architecture; }
   void check_options() const;
   Variable<T> input(Pass<T>& pass, Variable<T> x) const;  // what is multiplied by W_enc
+  Variable<T> decode(Pass<T>& pass, Variable<T> acts, bool where_on) const {
+    const auto recons = record<SparseLinear>({where_on}, acts, pass[W_dec], pass[b_dec]);
+    return pass.at(hook_sae_recons, recons);
+  }
   Variable<T> above_threshold(Pass<T>& pass, Variable<T> pre) const;
   Variable<T> where_open(Variable<T> gate, Variable<T> magnitude) const;
 
@@ -195,7 +202,8 @@ Variable<T> SparseAutoencoderNetwork<T>::input(Pass<T>& pass, Variable<T> x) con
 
 template <Scalar T>
 Variable<T> SparseAutoencoderNetwork<T>::pre(Pass<T>& pass, Variable<T> x) const {
-  return pass.at(hook_sae_acts_pre, record<Linear>({}, input(pass, x), pass[W_enc], pass[b_enc]));
+  return pass.at(hook_sae_acts_pre,
+                 record<SparseLinear>({}, input(pass, x), pass[W_enc], pass[b_enc]));
 }
 
 template <Scalar T>

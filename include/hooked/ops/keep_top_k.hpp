@@ -33,17 +33,13 @@ struct KeepTopK {
 
   template <Scalar T>
   static void forward(const Args& args, View<const T> x, View<T> y, View<T> room) {
-    constexpr T kInfinity = std::numeric_limits<T>::infinity();
     const auto X = x.matrix();
     const auto Y = y.matrix();
     const Index n = X.cols();
-    T *const begin = room.data(), *const kth = begin + (args.k - 1);
     for (Index r = 0; r < X.rows(); ++r) {
       const T* const from = row_of(X, r);
       T* const to = row_of(Y, r);
-      std::transform(from, from + n, begin, [](T v) { return std::isnan(v) ? kInfinity : v; });
-      std::nth_element(begin, kth, begin + n, std::greater<T>());
-      const T least = *kth;
+      const T least = kth_largest(n, from, args.k, room.data());
       const auto above = [bound = splat(least)](const Packet<T>& v) {
         using namespace Eigen::internal;
         return Packet<T>(pselect(Packet<T>(pcmp_le(v, bound)), splat(T(0)), v));
@@ -72,6 +68,36 @@ struct KeepTopK {
 
   static std::vector<Sample<Args>> samples() {
     return {{{2}, {{3, 4}}}, {{1}, {{2, 3, 5}}}, {{4}, {{3, 4}}}, {{32}, {{16, 512}}}};
+  }
+
+ private:
+  /// The k-th largest of n numbers, NaN being infinite; `room` is for n.
+  template <Scalar T>
+  static T kth_largest(Index n, const T* x, Index k, T* room) {
+    const auto value = [](T v) { return std::isnan(v) ? std::numeric_limits<T>::infinity() : v; };
+    const auto kth_of_room = [&](Index count) {
+      std::nth_element(room, room + (k - 1), room + count, std::greater<T>());
+      return room[k - 1];
+    };
+    // Cut into parts, it is no less than the k-th largest of their maxima, and few numbers are as
+    // large as that.
+    const Index parts = 2 * k;
+    Index count = n;
+    std::transform(x, x + (2 * parts <= n ? parts : n), room, value);
+    if (2 * parts <= n) {
+      for (Index i = parts; i < n; i += parts) {
+        for (Index p = 0; p < std::min(parts, n - i); ++p) {
+          room[p] = std::max(room[p], value(x[i + p]));
+        }
+      }
+      const T bound = kth_of_room(parts);
+      count = 0;
+      for (Index i = 0; i < n; ++i) {
+        room[count] = value(x[i]);
+        count += room[count] >= bound ? 1 : 0;
+      }
+    }
+    return kth_of_room(count);
   }
 };
 

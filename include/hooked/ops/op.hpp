@@ -26,6 +26,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "hooked/core/masked_product.hpp"
 #include "hooked/core/packets.hpp"
 #include "hooked/core/product.hpp"
 #include "hooked/core/sparse_product.hpp"
@@ -110,6 +111,19 @@ class Acc {
   void add_sparse_product(const A& a, const B& b) const {
     if (!*this) return;
     sparse_product(a, b, *touched_, gradient_.matrix());
+    *touched_ = true;
+  }
+  /// Adds a^T b where many numbers of b may be zero.
+  void add_product_by_sparse(MatrixMap<const T> a, MatrixMap<const T> b) const {
+    if (!*this) return;
+    product_by_sparse<T>(a, b, *touched_, gradient_.matrix());
+    *touched_ = true;
+  }
+  /// Adds a b^T where `mask`, which has our shape, is not zero (core/masked_product.hpp).
+  void add_masked_product(MatrixMap<const T> a, MatrixMap<const T> b,
+                          MatrixMap<const T> mask) const {
+    if (!*this) return;
+    masked_product<T>(a, b, mask, *touched_, gradient_.matrix());
     *touched_ = true;
   }
   /// Adds the sum of the rows of x to our only row.

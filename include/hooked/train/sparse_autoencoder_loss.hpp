@@ -110,7 +110,7 @@ struct SparseAutoencoderLoss {
   Variable<T> of_rows(const SparseAutoencoderNetwork<T>& network, Pass<T>& pass,
                       Variable<T> x) const {
     const SparseCode<T> code = network.encode(pass, x);
-    const Variable<T> recons = network.decode(pass, code.acts);
+    const Variable<T> recons = network.decode(pass, code);
     Variable<T> loss = mse * record<SquaredError>({}, recons, x);
     switch (network.options().architecture) {
       case SaeArchitecture::standard:
@@ -120,8 +120,8 @@ struct SparseAutoencoderLoss {
         return plus(loss, dead, [&] { return of_dead(network, pass, code, x, recons); });
       case SaeArchitecture::gated: {
         const auto open = record<Relu>({}, code.gate);
-        const auto by_gate = record<SparseLinear>({}, open, pass[network.W_dec].detach(),
-                                                  pass[network.b_dec].detach());
+        const auto by_gate = record<SparseLinear>(
+            {.where_on = true}, open, pass[network.W_dec].detach(), pass[network.b_dec].detach());
         loss = loss + mse * record<SquaredError>({}, by_gate, x);
         return plus(loss, sparsity, [&] { return record<L1Norm>({}, open); });
       }
