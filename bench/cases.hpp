@@ -49,7 +49,7 @@ struct PairsCase {
   hooked::AdamW optimizer = {.lr = 1e-3, .weight_decay = 1.0};
 };
 
-/// The same of a sparse autoencoder, on rows of activations: ReLU and L1.
+/// The same of a sparse autoencoder, on rows of activations: ReLU and L1, or TopK.
 struct RowsCase {
   std::string name;
   hooked::SparseAutoencoderOptions sae;
@@ -162,7 +162,12 @@ inline Tensor<float> sparse_rows(Index rows, Index width) {
 }
 
 inline std::vector<RowsCase> rows_cases() {
-  return {{"sparse_autoencoder", {.d_in = 256, .d_sae = 1024}, sparse_rows(4096, 256), 1e-4}};
+  const hooked::Tensor<float> rows = sparse_rows(4096, 256);
+  return {{"sparse_autoencoder", {.d_in = 256, .d_sae = 1024}, rows, 1e-4},
+          {"topk_autoencoder",
+           {.d_in = 256, .d_sae = 1024, .architecture = hooked::SaeArchitecture::topk, .k = 32},
+           rows,
+           0.0}};
 }
 
 /// "B a + b E" and "B a C b E" with numbers below 100, to be answered by "B a+b E" and "B ab E":
@@ -314,9 +319,11 @@ inline double flops(const Case& c) {
   return sum;
 }
 
-/// The same of a sparse autoencoder: two products forward, three back, for rows have no slope.
+/// The same of a sparse autoencoder: two products forward, three back, for rows have no slope; all
+/// but the first are of k features a row where there is a k.
 inline double flops(const RowsCase& c) {
-  return 5 * 2.0 * static_cast<double>(c.rows.size(0) * c.sae.d_in * c.sae.d_sae);
+  const Index features = c.sae.d_sae + 4 * c.sae.k.value_or(c.sae.d_sae);
+  return 2.0 * static_cast<double>(c.rows.size(0) * c.sae.d_in * features);
 }
 
 /// The same of an encoder-decoder of one layer each: padding is left out, too.

@@ -54,6 +54,7 @@ CASES = (
     "medium_generate",
     "attention_only_train",
     "sparse_autoencoder",
+    "topk_autoencoder",
     "encoder_decoder",
 )
 PEERS = {

@@ -211,7 +211,7 @@ void write(const PairsCase& c, const std::filesystem::path& folder) {
 void write(const RowsCase& c, const std::filesystem::path& folder) {
   hooked::save_model(hooked::SparseAutoencoder<float>(c.sae, hooked::Seed{0}), folder);
   hooked::save_npz(folder / "batch.npz", {{"rows", c.rows}});
-  write_facts(c, "train_rows", {{"sparsity", c.sparsity}}, folder);
+  write_facts(c, "train_rows", {{"sparsity", c.sparsity}, {"k", c.sae.k.value_or(0)}}, folder);
 }
 
 }  // namespace

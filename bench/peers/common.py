@@ -34,6 +34,7 @@ class Case:
     eps: float
     weight_decay: float
     sparsity: float  # of "train_rows"
+    k: int  # features of a row, of "train_rows"; 0: all that are above 0
 
     @property
     def all_positions(self) -> bool:
@@ -73,6 +74,7 @@ def load(folder: Path) -> Case:
         eps=facts["eps"],
         weight_decay=facts["weight_decay"],
         sparsity=facts.get("sparsity", 0.0),
+        k=facts.get("k", 0),
     )
 
 

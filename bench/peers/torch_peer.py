@@ -99,15 +99,23 @@ class Transformer(nn.Module):
 
 
 class SparseAutoencoder(nn.Module):
-    """Rows [row, d_in] to the loss: mean squared error and L1 of the features."""
+    """Rows [row, d_in] to the loss: mean squared error and L1 of the features, or TopK."""
 
     def __init__(self, case: common.Case) -> None:
         super().__init__()
         self.encode = linear(case.weights["W_enc"], case.weights["b_enc"])
         self.decode = linear(case.weights["W_dec"], case.weights["b_dec"])
-        self.sparsity = case.sparsity
+        self.directions = nn.Parameter(torch.from_numpy(case.weights["W_dec"]))
+        self.sparsity, self.k = case.sparsity, case.k
+        (self.decode.weight if self.k else self.directions).requires_grad = False
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        if self.k:  # a sum of k directions takes two thirds of the time of a product with zeros
+            acts, which = self.encode(rows).topk(self.k, sorted=False)
+            recons = F.embedding_bag(
+                which, self.directions, per_sample_weights=F.relu(acts), mode="sum"
+            )
+            return F.mse_loss(recons + self.decode.bias, rows)
         features = F.relu(self.encode(rows))
         return F.mse_loss(self.decode(features), rows) + self.sparsity * features.sum() / len(rows)
 

@@ -41,7 +41,7 @@ std::array<T, N> dot_products(Index n, const T* x, const std::array<const T*, N>
 template <Scalar T>
 void masked_product(MatrixMap<const T> a, MatrixMap<const T> b, MatrixMap<const T> mask, bool adds,
                     MatrixMap<T> c) {
-  constexpr Index kNumbers = 1 << 12;  // of b at a time, in the first-level cache
+  constexpr Index kNumbers = 1 << 15;  // of b at a time, in the second-level cache
   constexpr int kAtOnce = 4;
   const Index depth = a.cols();
   const Index most = std::clamp<Index>(kNumbers / std::max<Index>(1, depth), 1, c.cols());

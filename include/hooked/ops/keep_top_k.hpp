@@ -4,9 +4,12 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <functional>
+#include <cstdint>
 #include <limits>
+#include <numeric>
+#include <type_traits>
 
 #include "hooked/ops/op.hpp"
 
@@ -39,18 +42,19 @@ struct KeepTopK {
     for (Index r = 0; r < X.rows(); ++r) {
       const T* const from = row_of(X, r);
       T* const to = row_of(Y, r);
-      const T least = kth_largest(n, from, args.k, room.data());
+      const T least = least_of_largest(n, from, args.k, room.data());
       const auto above = [bound = splat(least)](const Packet<T>& v) {
         using namespace Eigen::internal;
-        return Packet<T>(pselect(Packet<T>(pcmp_le(v, bound)), splat(T(0)), v));
+        return Packet<T>(pselect(Packet<T>(pcmp_lt(v, bound)), splat(T(0)), v));
       };
       map_packets(n, to, above, from);
-      // Of those that equal the least as many as there is room for.
-      Index left = args.k - std::count_if(from, from + n, [&](T v) { return !(v <= least); });
-      for (Index i = 0; left > 0; ++i) {
-        if (from[i] != least) continue;
-        to[i] = least;
-        --left;
+      // Of those that equal the least only as many as there is room for.
+      std::int32_t kept = 0;
+      for (Index i = 0; i < n; ++i) kept += from[i] < least ? 0 : 1;
+      for (Index i = n; kept > args.k && i > 0; --i) {
+        if (from[i - 1] != least) continue;
+        to[i - 1] = T(0);
+        --kept;
       }
     }
   }
@@ -71,33 +75,27 @@ struct KeepTopK {
   }
 
  private:
-  /// The k-th largest of n numbers, NaN being infinite; `room` is for n.
+  /// The largest number that k of n numbers are no less than, or any that no more are no less than;
+  /// NaN counts as infinite; `room` is for n. By halving: floating-point numbers are in the order
+  /// of their bits.
   template <Scalar T>
-  static T kth_largest(Index n, const T* x, Index k, T* room) {
-    const auto value = [](T v) { return std::isnan(v) ? std::numeric_limits<T>::infinity() : v; };
-    const auto kth_of_room = [&](Index count) {
-      std::nth_element(room, room + (k - 1), room + count, std::greater<T>());
-      return room[k - 1];
-    };
-    // Cut into parts, it is no less than the k-th largest of their maxima, and few numbers are as
-    // large as that.
-    const Index parts = 2 * k;
-    Index count = n;
-    std::transform(x, x + (2 * parts <= n ? parts : n), room, value);
-    if (2 * parts <= n) {
-      for (Index i = parts; i < n; i += parts) {
-        for (Index p = 0; p < std::min(parts, n - i); ++p) {
-          room[p] = std::max(room[p], value(x[i + p]));
-        }
-      }
-      const T bound = kth_of_room(parts);
-      count = 0;
-      for (Index i = 0; i < n; ++i) {
-        room[count] = value(x[i]);
-        count += room[count] >= bound ? 1 : 0;
-      }
+  static T least_of_largest(Index n, const T* x, Index k, T* room) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    constexpr T kInfinity = std::numeric_limits<T>::infinity();
+    constexpr Bits kLargest = std::numeric_limits<Bits>::max();
+    std::transform(x, x + n, room, [](T v) { return std::isnan(v) ? kInfinity : v; });
+    const auto number = [](Bits b) { return std::bit_cast<T>(b < 0 ? b ^ kLargest : b); };
+    Bits low = std::bit_cast<Bits>(-kInfinity) ^ kLargest,
+         high = std::bit_cast<Bits>(kInfinity) + 1;
+    while (low + 1 < high) {
+      const Bits middle = std::midpoint(low, high);
+      const T least = number(middle);
+      std::int32_t count = 0;
+      for (Index i = 0; i < n; ++i) count += room[i] >= least ? 1 : 0;
+      (count >= k ? low : high) = middle;
+      if (count == k) break;
     }
-    return kth_of_room(count);
+    return number(low);
   }
 };
 
