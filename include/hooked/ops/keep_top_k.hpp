@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -84,9 +83,9 @@ struct KeepTopK {
     constexpr T kInfinity = std::numeric_limits<T>::infinity();
     constexpr Bits kLargest = std::numeric_limits<Bits>::max();
     std::transform(x, x + n, room, [](T v) { return std::isnan(v) ? kInfinity : v; });
-    const auto number = [](Bits b) { return std::bit_cast<T>(b < 0 ? b ^ kLargest : b); };
-    Bits low = std::bit_cast<Bits>(-kInfinity) ^ kLargest,
-         high = std::bit_cast<Bits>(kInfinity) + 1;
+    const auto number = [](Bits b) { return Eigen::numext::bit_cast<T>(b < 0 ? b ^ kLargest : b); };
+    Bits low = Eigen::numext::bit_cast<Bits>(-kInfinity) ^ kLargest,
+         high = Eigen::numext::bit_cast<Bits>(kInfinity) + 1;
     while (low + 1 < high) {
       const Bits middle = std::midpoint(low, high);
       const T least = number(middle);
