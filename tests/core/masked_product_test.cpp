@@ -1,6 +1,7 @@
 #include "hooked/core/masked_product.hpp"
 
 #include "check.hpp"
+#include "hooked/core/arithmetic.hpp"
 #include "hooked/testing/bits.hpp"
 
 using namespace hooked;

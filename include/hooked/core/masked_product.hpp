@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "hooked/core/compiled.hpp"
@@ -16,22 +17,22 @@ namespace hooked {
 namespace detail {
 
 /// x times each of N rows.
-template <int N, Scalar T>
+template <std::size_t N, Scalar T>
 std::array<T, N> dot_products(Index n, const T* x, const std::array<const T*, N>& rows) {
   using Eigen::internal::pmadd, Eigen::internal::predux;
   Packet<T> sum[N];
-  for (int r = 0; r < N; ++r) sum[r] = splat(T(0));
+  for (std::size_t r = 0; r < N; ++r) sum[r] = splat(T(0));
   Index i = 0;
   for (; i + kPacket<T> <= n; i += kPacket<T>) {
     const Packet<T> v = load(x + i);
-    for (int r = 0; r < N; ++r) sum[r] = pmadd(v, load(rows[r] + i), sum[r]);
+    for (std::size_t r = 0; r < N; ++r) sum[r] = pmadd(v, load(rows[r] + i), sum[r]);
   }
   if (i < n) {
     const Packet<T> v = load_part(x + i, n - i);
-    for (int r = 0; r < N; ++r) sum[r] = pmadd(v, load_part(rows[r] + i, n - i), sum[r]);
+    for (std::size_t r = 0; r < N; ++r) sum[r] = pmadd(v, load_part(rows[r] + i, n - i), sum[r]);
   }
   std::array<T, N> dots;
-  for (int r = 0; r < N; ++r) dots[r] = predux(sum[r]);
+  for (std::size_t r = 0; r < N; ++r) dots[r] = predux(sum[r]);
   return dots;
 }
 
@@ -42,7 +43,7 @@ template <Scalar T>
 void masked_product(MatrixMap<const T> a, MatrixMap<const T> b, MatrixMap<const T> mask, bool adds,
                     MatrixMap<T> c) {
   constexpr Index kNumbers = 1 << 15;  // of b at a time, in the second-level cache
-  constexpr int kAtOnce = 4;
+  constexpr std::size_t kAtOnce = 4;
   const Index depth = a.cols();
   const Index most = std::clamp<Index>(kNumbers / std::max<Index>(1, depth), 1, c.cols());
   HOOKED_SCRATCH(T, number, most + kPacket<T>);
@@ -57,10 +58,10 @@ void masked_product(MatrixMap<const T> a, MatrixMap<const T> b, MatrixMap<const 
           detail::keep_nonzero(n, mask.data() + i * mask.outerStride() + j, number, place);
       const auto row = [&](Index at) { return b.data() + (j + place[at]) * b.outerStride(); };
       Index at = 0;
-      for (; at + kAtOnce <= count; at += kAtOnce) {
+      for (; at + Index{kAtOnce} <= count; at += Index{kAtOnce}) {
         const auto dots = detail::dot_products<kAtOnce, T>(
             depth, x, {row(at), row(at + 1), row(at + 2), row(at + 3)});
-        for (int d = 0; d < kAtOnce; ++d) to[place[at + d]] += dots[static_cast<std::size_t>(d)];
+        for (std::size_t d = 0; d < kAtOnce; ++d) to[place[at + static_cast<Index>(d)]] += dots[d];
       }
       for (; at < count; ++at) {
         to[place[at]] += detail::dot_products<1, T>(depth, x, {row(at)})[0];

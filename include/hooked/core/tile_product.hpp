@@ -198,6 +198,7 @@ void pack_columns(Rows from, Index count, Index width, T* to, Index padded) {
     }
   }
 }
+
 /// to(j, i) = from(i, j), whose rows are contiguous as those of `to` are, `to_row` apart.
 template <Scalar T>
 void transpose(Strided<const T> from, Index rows, Index columns, T* to, Index to_row) {
