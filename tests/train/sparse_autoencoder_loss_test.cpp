@@ -113,6 +113,28 @@ TEST_CASE("Sparse autoencoders of every kind give PyTorch's features, losses and
   }
 }
 
+TEST_CASE("Who looks at the features sees gradients of those that are off, too") {
+  const SparseAutoencoder<double> sae({.d_in = 4, .d_sae = 12}, Seed{1});
+  Tensor<double> x({5, 4});
+  Random random(Seed{2});
+  for_each_element(x.view(), [&](Index, double& v) { v = random.normal(); });
+  HookPlan<double> plan = sae.plan();
+  plan.keep("hook_sae_acts_post", true);
+  Pass<double> pass(sae);
+  pass.begin({.gradients = true}, &plan);
+  const auto recons = sae.network()(pass, pass.tape().input(x));
+  pass.backward(sum(recons));
+  const auto acts = pass.activation("hook_sae_acts_post");
+  const Tensor<double> gradient(pass.tape().gradient(acts));
+  Index off = 0;
+  for_each_element(acts.value(), [&](Index i, const double& f) {
+    off += f == 0 ? 1 : 0;
+    // Of the sum over x' the slope is the sum of the feature's direction.
+    CHECK(gradient.data()[i] == Approx(sum(sae["W_dec"].select(0, i % 12)).item()));
+  });
+  CHECK(off > 10);
+}
+
 TEST_CASE("Coefficients and rows that do not fit are refused") {
   const Tensor<double> rows({4, 3}, 1.0);
   const SparseAutoencoder<double> standard({.d_in = 3, .d_sae = 5}),
